@@ -1,0 +1,83 @@
+import type { ExternalIdentity } from '../core/engine-id.ts'
+import type { Refusal } from '../core/errors.ts'
+
+export type Capabilities = 'Commit' | 'Decrypt' | 'CommitAndDecrypt'
+
+/** Which backend a message means. */
+export type BackendName =
+  | { readonly type: 'LocalMemory' }
+  | { readonly type: 'LocalConnection'; readonly subtype: 'hid' | 'webauthn' | 'browser-extension' }
+  | { readonly type: 'RemoteConnection'; readonly externalIdentity: ExternalIdentity }
+
+export interface GenerateOptions {
+  /** Names this attempt: the same key gives the same identity again, for as long as that identity lives. */
+  readonly key: string
+  /** The cryptosystem, one of the backend's `params`. */
+  readonly params: string
+  readonly capabilities: Capabilities
+}
+
+/** Signs in the name of one identity. It takes data and never a signable: what is signed is decided here (see `signable`). */
+export interface Signer {
+  /** Signs for purpose `data`, and returns a commitment that `verify` accepts. Throws `backend-failed`. */
+  sign(data: Uint8Array, signal: AbortSignal): Uint8Array | Promise<Uint8Array>
+  /** Erases what this signer holds. It signs no more. */
+  close(): void | Promise<void>
+}
+
+/** Decrypts what was encrypted to one identity. */
+export interface Decryptor {
+  /**
+   * The plaintext; or a refusal, when these bytes are no ciphertext at all (`malformed-ciphertext`) or do not open under
+   * this identity (`decryption-failed`, with nothing said about why). Throws `backend-failed`.
+   */
+  decrypt(ciphertext: Uint8Array, signal: AbortSignal): Uint8Array | CiphertextRefusal | Promise<Uint8Array | CiphertextRefusal>
+  /** Erases what this decryptor holds. It decrypts no more. */
+  close(): void | Promise<void>
+}
+
+export type CiphertextRefusal = Refusal<'malformed-ciphertext' | 'decryption-failed'>
+
+/**
+ * Where keys live. A backend yields signers and decryptors, never a key. Every method may answer at once or later; when
+ * `signal` aborts, the caller has stopped waiting.
+ */
+export interface Backend {
+  readonly name: BackendName
+  /** The cryptosystems it can generate. */
+  readonly params: readonly string[]
+  /** What its identities can be capable of. */
+  readonly capabilities: readonly Capabilities[]
+  /**
+   * Makes an identity with exactly the asked capabilities, whole or not at all: a generate that throws or rejects leaves
+   * nothing behind. Throws `not-available` for params or capabilities it does not offer, `backend-failed` otherwise.
+   */
+  generate(options: GenerateOptions, signal: AbortSignal): ExternalIdentity | Promise<ExternalIdentity>
+  /** Erases the keys of an identity and closes its signers and decryptors. Throws `not-found`, `backend-failed`. */
+  delete(identity: ExternalIdentity, signal: AbortSignal): void | Promise<void>
+  /** Throws `not-found` for an identity it does not hold, `not-available` for one that cannot sign. */
+  signer(identity: ExternalIdentity, signal: AbortSignal): Signer | Promise<Signer>
+  /** Throws `not-found` for an identity it does not hold, `not-available` for one that cannot decrypt. */
+  decryptor(identity: ExternalIdentity, signal: AbortSignal): Decryptor | Promise<Decryptor>
+}
+
+/** The services that identity engines are spawned with. */
+export interface Backends {
+  readonly backends: readonly Backend[]
+}
+
+/** Whether an identity with the capabilities `have` can do all of `want`. */
+export function includes(have: Capabilities, want: Capabilities): boolean {
+  return have === want || have === 'CommitAndDecrypt'
+}
+
+/** The backend of that name, if it is among them. */
+export function findBackend({ backends }: Backends, name: BackendName): Backend | undefined {
+  return backends.find(backend => sameBackend(backend.name, name))
+}
+
+export function sameBackend(a: BackendName, b: BackendName): boolean {
+  if (a.type === 'LocalConnection') return b.type === 'LocalConnection' && a.subtype === b.subtype
+  if (a.type === 'RemoteConnection') return b.type === 'RemoteConnection' && a.externalIdentity.name === b.externalIdentity.name
+  return b.type === 'LocalMemory'
+}

@@ -1,0 +1,28 @@
+/**
+ * All that the runtime takes from the machine. One adapter serves platforms (`runtime/platform.ts`), the seeded one serves
+ * tests (`simulation/`); nothing else in the library reads a clock or sets a timer.
+ */
+export interface Host {
+  /** Milliseconds since the Unix epoch, never running backwards while the process lives. */
+  now(): number
+  /** Runs `work` as soon as the current call returns: a microtask. */
+  soon(work: () => void): void
+  /** Runs `work` after the event loop has had a turn for input and timers: a macrotask. */
+  later(work: () => void): void
+  /** Runs `work` about when {@link Host.now} reaches `time`; perhaps early. */
+  wake(time: number, work: () => void): Wake
+  /** How many milliseconds of engine steps may run before the event loop gets its turn. */
+  readonly slice: number
+  /** How many steps one engine may run in a row. */
+  readonly turn: number
+  /** Which of `count` ready engines runs next, by position in order of readiness. Absent: the first. */
+  choose?(count: number): number
+  /** Tells the process of an error that no caller can be told of: one thrown by an observer. */
+  report(error: unknown): void
+}
+
+export interface Wake {
+  cancel(): void
+  /** Whether the process should stay alive for it. At first it should. */
+  hold(on: boolean): void
+}

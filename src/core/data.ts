@@ -1,0 +1,106 @@
+import { isAddress } from './engine-id.ts'
+import { Fault } from './errors.ts'
+import { Table } from './table.ts'
+
+/**
+ * Data is what can be encoded: null, booleans, numbers, bigints, strings, bytes, arrays, plain objects, tables, and EngineIDs.
+ * No functions, promises, dates, or instances of other classes; nothing nested deeper than {@link DEPTH}, so no cycles.
+ */
+export const DEPTH = 64
+
+/** Throws `not-encodable`, naming the place, unless `value` is data. */
+export function assertData(value: unknown, what: string): void {
+  if (isPrimitive(value)) return
+  const place = strayIn(value, undefined, '', 0)
+  if (place !== undefined) throw strayFault(what, place)
+}
+
+/** As {@link assertData}, looking only at what differs by reference from `before`, which is known to be data. */
+export function assertChangedData(value: unknown, before: unknown, what: string): void {
+  if (value === before || isPrimitive(value)) return
+  const place = strayIn(value, before, '', 0)
+  if (place !== undefined) throw strayFault(what, place)
+}
+
+/** A deep copy that shares nothing mutable with the original. Throws `not-encodable` unless `value` is data. */
+export function copyData<T>(value: T, what: string): T
+export function copyData(value: unknown, what: string): unknown {
+  return isPrimitive(value) ? value : copy(value, what, '', 0)
+}
+
+/** Freezes data all the way down, but for bytes, which JavaScript cannot freeze. */
+export function freezeData(value: unknown): void {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return
+  if (value instanceof Table) for (const [, entry] of value) freezeData(entry)
+  Object.freeze(value)
+  for (const field of Object.values(value)) freezeData(field)
+}
+
+function isPrimitive(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string': case 'number': case 'boolean': case 'undefined': case 'bigint': return true
+    default: return value === null
+  }
+}
+
+function strayFault(what: string, place: string): Fault {
+  return new Fault('not-encodable', `${what}${place} can't be encoded: only plain data, bytes, tables and EngineIDs can`)
+}
+
+/** Where in `value` the first thing is that is no data, as a path; `undefined` when there is none. */
+function strayIn(value: unknown, before: unknown, path: string, depth: number): string | undefined {
+  if (isPrimitive(value)) return undefined
+  if (typeof value !== 'object' || value === null || depth > DEPTH) return path
+  if (value instanceof Uint8Array || isAddress(value)) return undefined
+  if (value instanceof Table) {
+    let place: string | undefined
+    value.eachNew(before instanceof Table ? before : undefined, (key, entry) => {
+      place ??= strayIn(entry, undefined, `${path}[${JSON.stringify(key)}]`, depth + 1)
+    })
+    return place
+  }
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const place = strayIn(value[i], undefined, `${path}[${i}]`, depth + 1)
+      if (place !== undefined) return place
+    }
+    return undefined
+  }
+  if (!isPlain(value)) return path
+  const old: Fields | undefined = typeof before === 'object' && before !== null && isPlain(before) ? before : undefined
+  const fields: Fields = value
+  for (const key in fields) {
+    const field = fields[key]
+    if (isPrimitive(field) || (old !== undefined && old[key] === field)) continue
+    const place = strayIn(field, old?.[key], `${path}.${key}`, depth + 1)
+    if (place !== undefined) return place
+  }
+  return undefined
+}
+
+interface Fields { readonly [field: string]: unknown }
+
+function isPlain(value: object): value is Fields {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function copy(value: unknown, what: string, path: string, depth: number): unknown {
+  if (isPrimitive(value)) return value
+  if (typeof value !== 'object' || value === null || depth > DEPTH) throw strayFault(what, path)
+  // Into a fresh buffer of its own: a Buffer may be a view of a pool, and slice() of one would share it.
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (isAddress(value)) return value
+  if (value instanceof Table) {
+    return Table.from(Array.from(value, ([key, entry]) => [key, copy(entry, what, `${path}[${JSON.stringify(key)}]`, depth + 1)] as const))
+  }
+  if (Array.isArray(value)) return value.map((entry, i) => copy(entry, what, `${path}[${i}]`, depth + 1))
+  if (!isPlain(value)) throw strayFault(what, path)
+  const fields: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) {
+    // A key named __proto__ would set the copy's prototype instead of a field.
+    if (key === '__proto__') throw strayFault(what, `${path}.${key}`)
+    fields[key] = copy(value[key], what, `${path}.${key}`, depth + 1)
+  }
+  return fields
+}

@@ -1,0 +1,126 @@
+import type { z } from 'zod'
+import { engineIDOf } from './engine-id.ts'
+import type { EngineID, EngineRef } from './engine-id.ts'
+import type { Engine } from './engine.ts'
+import type { AsksOf, Family, NameIn, Needed, ServicesOf, TasksOf, TimersOf } from './family.ts'
+import type { MessageOf, NoMore, Protocol, RequestName, RequestOf, ResponseOf } from './protocol.ts'
+import type { ReplyTo } from './trigger.ts'
+
+declare const phantom: unique symbol
+
+// ── what an action returns ───────────────────────────────────────────────────────────────────────────────────────
+// Effects are data. All of a step's are checked before any is carried out; then the environment changes, grants and
+// revokes apply, engines are spawned, messages leave, timers and tasks start, and `stop` comes last.
+
+export interface Update<out E> { readonly effect: 'update'; readonly environment: E }
+export interface Reply<out R> { readonly effect: 'reply'; readonly response: R }
+/** An effect that any rule may have, beside what becomes of its request. */
+export interface Plain { readonly effect: 'late-reply' | 'send' | 'grant' | 'revoke' | 'watch' | 'stop' }
+/** What may become of a request beside a reply, a task or a request of ours: it is passed on, or kept for later. */
+export interface Settling { readonly effect: 'forward' | 'keep' }
+export interface Requested<K extends string, out R> { readonly effect: 'request'; readonly name: K; readonly [phantom]: R }
+export interface Spawned<in S> { readonly effect: 'spawn'; readonly [phantom]: (services: S) => void }
+export interface Timed<H extends string> { readonly effect: 'timer' | 'cancel'; readonly name: H }
+export interface Started<N extends string, out I> { readonly effect: 'task'; readonly task: N; readonly input: I }
+type StartOf<T> = { [N in keyof T & string]: T[N] extends (input: infer I) => unknown ? Started<N, I> : never }[keyof T & string]
+type RequestedOf<A> = { [K in keyof A & string]: A[K] extends { readonly response: infer R } ? Requested<K, R> : never }[keyof A & string]
+export type Settlement<F extends Family> = Settling | StartOf<TasksOf<F>> | RequestedOf<AsksOf<F>>
+export type Effect<F extends Family> =
+  Settlement<F> | Update<F['environment']> | Plain | Spawned<ServicesOf<F>> | Timed<TimersOf<F>>
+
+/** The next environment, whole. */
+export function update<E>(environment: NoInfer<E>): Update<E> {
+  return { effect: 'update', environment }
+}
+
+/** Sends a message. FIFO for one sender and target; at most once; what cannot be delivered is a dead letter. */
+export function send<P extends Protocol>(to: EngineRef<P>, message: MessageOf<NoInfer<P>>): Plain
+export function send(to: EngineID, msg: object): object {
+  return { effect: 'send', to, msg }
+}
+
+/** Answers the request being handled; with `to`, one that was kept. */
+export function reply<R>(response: NoInfer<R>): Reply<R>
+export function reply<R>(response: NoInfer<R>, late: { readonly to: ReplyTo<R> }): Plain
+export function reply(response: object, late?: { readonly to: object }): object {
+  return late === undefined ? { effect: 'reply', response } : { effect: 'late-reply', response, to: late.to }
+}
+
+/** Passes the request being handled on: sender, id and deadline stay, and only the engine it went to may answer. */
+export function forward<P extends Protocol, N extends RequestName<P>>(
+  asked: { readonly msg: MessageOf<P, N>; readonly replyTo: ReplyTo<ResponseOf<P, N>> }, to: EngineRef<P>): Settling
+export function forward(_asked: object, to: EngineID): object {
+  return { effect: 'forward', to }
+}
+
+/** Says that the request is answered later, from what the environment keeps. */
+export function keep(to: ReplyTo<never>): Settling
+export function keep(to: object): object {
+  return { effect: 'keep', to }
+}
+
+/**
+ * Asks another engine. Answered exactly once by the trigger of that key, within `deadline` milliseconds (the node's
+ * `askDeadline` unless told). A key is in use until then.
+ */
+export function request<P extends Protocol, const R extends RequestOf<P>, K extends string>(
+  to: EngineRef<P>, message: R & NoMore<P, R>, options: { readonly key: K; readonly deadline?: number },
+): Requested<NameIn<K>, ResponseOf<P, R['type'] & RequestName<P>>>
+export function request(to: EngineID, msg: object, options: { readonly key: string; readonly deadline?: number }): object {
+  return { effect: 'request', to, msg, ...options }
+}
+
+/** Starts a declared task. A key is in use until its outcome. Without `deadline` (milliseconds) the task may take forever. */
+export function task<N extends string, I>(name: N, input: I, options: { readonly key: string; readonly deadline?: number }): Started<N, I>
+export function task(name: string, input: unknown, options: { readonly key: string; readonly deadline?: number }): object {
+  return { effect: 'task', task: name, input, ...options }
+}
+
+/** Spawns an engine of a family listed in `children`, as a name made by {@link child}. It inherits this engine's services. */
+export function spawn<F extends Family>(
+  engine: Engine<F>, options: { readonly as: EngineRef<F['protocol']> } & Needed<'config', z.input<F['config']>>): Spawned<ServicesOf<F>>
+export function spawn(engine: { readonly id: string }, options: { readonly as: EngineID; readonly config?: unknown }): object {
+  return { effect: 'spawn', family: engine.id, ...options }
+}
+
+/** The name `parent/n`. Children are numbered by their parent, in its environment: ever higher, none used twice. */
+export function child<F extends Family>(engine: Engine<F>, parent: EngineID, n: number): EngineRef<F['protocol']>
+export function child(_engine: object, parent: EngineID, n: number): EngineID {
+  return engineIDOf(parent.node, `${parent.name}/${n}`)
+}
+
+/** Makes `acquaintance` one from whom our child accepts messages. */
+export function grant(child: EngineID, acquaintance: EngineID): Plain
+export function grant(child: EngineID, acquaintance: EngineID): object {
+  return { effect: 'grant', child, acquaintance }
+}
+
+/** Takes a grant back, for messages that already wait too. */
+export function revoke(child: EngineID, acquaintance: EngineID): Plain
+export function revoke(child: EngineID, acquaintance: EngineID): object {
+  return { effect: 'revoke', child, acquaintance }
+}
+
+/** Asks to be told, once, when that engine ends; at once if it has. */
+export function watch(engine: EngineID): Plain
+export function watch(engine: EngineID): object {
+  return { effect: 'watch', engine }
+}
+
+/** Stops a child; without one, this engine. Its own children stop first. */
+export function stop(child?: EngineID): Plain
+export function stop(child?: EngineID): object {
+  return child === undefined ? { effect: 'stop' } : { effect: 'stop', child }
+}
+
+/** Sets the timer of that handle to run out `after` milliseconds from now; one that is running is set anew. */
+export function timer<K extends string>(handle: K, options: { readonly after: number }): Timed<NameIn<K>>
+export function timer(handle: string, options: { readonly after: number }): object {
+  return { effect: 'timer', handle, after: options.after }
+}
+
+/** Ends a timer. After this step it will not be heard of, even if it had run out already. */
+export function cancel<K extends string>(handle: K): Timed<NameIn<K>>
+export function cancel(handle: string): object {
+  return { effect: 'cancel', handle }
+}

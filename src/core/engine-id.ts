@@ -1,0 +1,112 @@
+import { Fault } from './errors.ts'
+
+declare const phantom: unique symbol
+
+/** A node's name: the W3C multikey of its Ed25519 public key. */
+export type NodeID = string
+
+/** A name for an engine or a client. Anyone can make one: holding it grants nothing. */
+export interface EngineID {
+  /** The node it lives on. `null` is host shorthand for "here", and never travels. */
+  readonly node: NodeID | null
+  readonly name: string
+}
+
+/** An EngineID that knows which protocol is spoken there. */
+export interface EngineRef<out P> extends EngineID {
+  readonly [phantom]: P
+}
+
+/**
+ * The name of an identity: it binds a signing key and an encryption key, so whoever holds it can verify and encrypt. It is
+ * a name and no address (`node` is `null`), so nothing can be asked of it.
+ */
+export interface ExternalIdentity extends EngineID {
+  readonly node: null
+  readonly [phantom]: 'ExternalIdentity'
+}
+
+/** A frozen EngineID with a slot, which no one sees, where a runtime keeps what the name resolves to. */
+const Address = class EngineID {
+  readonly node: NodeID | null
+  readonly name: string
+  #target: unknown
+
+  constructor(node: NodeID | null, name: string, target: unknown) {
+    this.node = node
+    this.name = name
+    this.#target = target
+    Object.freeze(this)
+  }
+
+  static targetOf(id: object): unknown {
+    return #target in id ? id.#target : undefined
+  }
+}
+
+/** The EngineID that a runtime gives to `target`, so that a local send need not look it up. */
+export function addressOf<P>(node: NodeID | null, name: string, target: unknown): EngineRef<P>
+export function addressOf(node: NodeID | null, name: string, target: unknown): EngineID {
+  return new Address(node, name, target)
+}
+
+/** What {@link addressOf} was given, or `undefined` for any other EngineID. */
+export function targetOf(id: EngineID): unknown {
+  return Address.targetOf(id)
+}
+
+/** Whether this object is an EngineID made here: immutable, so it may be shared instead of copied. */
+export function isAddress(value: object): boolean {
+  return value instanceof Address
+}
+
+/** Builds a frozen EngineID. Throws `invalid-argument` when a part is not a possible one. */
+export function engineIDOf(node: NodeID | null, name: string): EngineID {
+  if (node !== null && !isNodeID(node)) {
+    throw new Fault('invalid-argument', `Not a NodeID: ${JSON.stringify(node)} is no multikey of an Ed25519 key ("z6Mk…")`)
+  }
+  if (!isEngineName(name)) throw new Fault('invalid-argument', `Not an engine's name: ${JSON.stringify(name)}`)
+  return new Address(node, name, undefined)
+}
+
+/** Names an external identity. The name is checked where it is used: by `verify`, by `encrypt`, by a backend. */
+export function externalIdentityOf(name: string): ExternalIdentity
+export function externalIdentityOf(name: string): EngineID {
+  return new Address(null, name, undefined)
+}
+
+/** Whether two EngineIDs name the same engine. */
+export function sameEngine(a: EngineID, b: EngineID): boolean {
+  return a === b || (a.name === b.name && a.node === b.node)
+}
+
+/** The text form, `node/name`; the node part is empty for an EngineID without one. Distinct EngineIDs have distinct texts. */
+export function formatEngineID(id: EngineID): string {
+  return `${id.node ?? ''}/${id.name}`
+}
+
+/** Reads the text form back. Throws `invalid-argument` for anything that {@link formatEngineID} does not print. */
+export function parseEngineID(text: string): EngineID {
+  const slash = text.indexOf('/')
+  if (slash < 0) throw new Fault('invalid-argument', `Not an EngineID: ${JSON.stringify(text)} has no "/" between node and name`)
+  return engineIDOf(slash === 0 ? null : text.slice(0, slash), text.slice(slash + 1))
+}
+
+const NODE_ID = /^z6Mk[1-9A-HJ-NP-Za-km-z]{44}$/
+const EXTERNAL_IDENTITY = /^z[1-9A-HJ-NP-Za-km-z]{40,}/
+const ENGINE_NAME = /^[^\s/\p{C}]+(?:\/[^\s/\p{C}]+)*$/u
+const NAME_LIMIT = 1024
+
+export function isNodeID(text: string): boolean {
+  return NODE_ID.test(text)
+}
+
+/** Whether this can be the name part of an EngineID: printable segments without white space, joined by `/`. */
+export function isEngineName(text: string): boolean {
+  return text.length <= NAME_LIMIT && ENGINE_NAME.test(text)
+}
+
+/** Whether a host may give this name to an engine or a client: one segment, and not mistakable for an external identity. */
+export function isHostGivenName(text: string): boolean {
+  return isEngineName(text) && !text.includes('/') && !EXTERNAL_IDENTITY.test(text)
+}

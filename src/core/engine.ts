@@ -1,0 +1,176 @@
+import { z } from 'zod'
+import { Fault } from './errors.ts'
+import type { AsksOf, ConfigOf, Family, Needed, ResourceOf, ServicesOf, TasksOf, TimersOf } from './family.ts'
+import type { MessageName, ProtocolDefinition, RequestName, Shape } from './protocol.ts'
+import { assertRule } from './rule.ts'
+import type { RuleTree, Rules } from './rule.ts'
+import { redactionOf } from './schema.ts'
+import type { Rewrite } from './schema.ts'
+import type { AnsweredBy, Asked, Elapsed, InputOf, Outcome, OutputOf, Terminated, Told } from './trigger.ts'
+
+declare const phantom: unique symbol
+
+export type MessageRules<F extends Family> = { readonly [N in MessageName<F['protocol']>]:
+  Rules<F, N extends RequestName<F['protocol']> ? Asked<F['protocol'], N> : Told<F['protocol'], N>> }
+export type OutcomeRules<F extends Family> = { readonly [N in keyof TasksOf<F>]: Rules<F, Outcome<F, N>> }
+export type AnswerRules<F extends Family> = { readonly [K in keyof AsksOf<F> & string]: Rules<F, AnsweredBy<F, K>> }
+export type TimerRules<F extends Family> = { readonly [H in TimersOf<F>]: Rules<F, Elapsed<F['protocol'], H>> }
+
+/** A rule for each declared message, task, request and timer, so that none can be forgotten. Rules are pure. */
+export type Behaviour<F extends Family> =
+  & { readonly messages: MessageRules<F>; readonly terminated?: Rules<F, Terminated<F['protocol']>> }
+  & Needed<'outcomes', OutcomeRules<F>> & Needed<'answers', AnswerRules<F>> & Needed<'timers', TimerRules<F>>
+
+type Live<F> = ServicesOf<F> & ([ResourceOf<F>] extends [never] ? {} : ResourceOf<F>)
+/** The impure part of a family. `signal` aborts at the task's deadline, and when the engine stops. */
+export type TaskHandlers<F extends Family> = { readonly [N in keyof TasksOf<F>]:
+  (input: InputOf<F, N>, live: Live<F>, signal: AbortSignal) => OutputOf<F, N> | Promise<OutputOf<F, N>> }
+
+/** What an engine opens before its first message and closes when it stops. */
+export interface Resource<F extends Family, R> {
+  readonly acquire: (config: ConfigOf<F>, services: ServicesOf<F>, signal: AbortSignal) => R | Promise<R>
+  readonly release?: (resource: R) => void | Promise<void>
+}
+type ResourcePart<F extends Family> = [ResourceOf<F>] extends [never] ? {} : Resource<F, ResourceOf<F>>
+
+export type Definition<F extends Family> = {
+  readonly protocol: ProtocolDefinition & Pick<F['protocol'], 'id' | 'requests' | 'tells'>
+  readonly config: F['config']
+  readonly environment: (config: ConfigOf<F>) => F['environment']
+  readonly behaviour: Behaviour<F>
+  /** Accepts from everyone. Unless told, an engine accepts only from its acquaintances and its parent. */
+  readonly open?: true
+  /** How many messages may wait before further ones are refused: 65,536 unless told. */
+  readonly capacity?: number
+  /** The families that this one may spawn. A function, since families may name each other. */
+  readonly children?: () => readonly Engine<never>[]
+} & Needed<'tasks', TaskHandlers<F>> & Needed<'resource', ResourcePart<F>>
+
+/** An engine family, ready to be spawned. */
+export interface Engine<in F extends Family> {
+  readonly id: string
+  readonly [phantom]: (family: F) => void
+}
+
+/** Checks a definition and makes a family of it. Throws `invalid-definition`. */
+export function defineEngine<F extends Family>(definition: Definition<F>): Engine<F>
+export function defineEngine(definition: AnyDefinition): object {
+  return new EngineFamily(definition)
+}
+
+/** A definition without the types it was written under. */
+interface AnyDefinition {
+  readonly protocol: ProtocolDefinition
+  readonly config: z.core.$ZodType
+  readonly environment: (config: unknown) => object
+  readonly behaviour: {
+    readonly messages: Rulebook
+    readonly outcomes?: Rulebook
+    readonly answers?: Rulebook
+    readonly timers?: Rulebook
+    readonly terminated?: object
+  }
+  readonly open?: true
+  readonly capacity?: number
+  readonly children?: () => readonly object[]
+  readonly tasks?: { readonly [name: string]: TaskHandler }
+  readonly resource?: Partial<AnyResource>
+}
+type Rulebook = { readonly [name: string]: object }
+export type TaskHandler = (input: unknown, live: object, signal: AbortSignal) => unknown
+export interface AnyResource {
+  readonly acquire: (config: unknown, services: object, signal: AbortSignal) => unknown
+  readonly release?: (resource: unknown) => unknown
+}
+
+/** One message of a family, with what the runtime needs at hand. */
+export interface MessageEntry {
+  readonly name: string
+  readonly rules: RuleTree
+  readonly isRequest: boolean
+  readonly fields: Shape
+  /** Checks a message that comes from outside the node. */
+  readonly schema: z.core.$ZodType
+  readonly redact: Rewrite
+  /** What a trace calls the answer, and how that is redacted. */
+  readonly response: { readonly name: string; readonly redact: Rewrite }
+}
+
+const DEFAULT_CAPACITY = 65_536
+
+/** A family as the runtime reads it. */
+export class EngineFamily {
+  readonly id: string
+  readonly config: z.core.$ZodType
+  readonly environment: (config: unknown) => object
+  readonly messages: ReadonlyMap<string, MessageEntry>
+  readonly outcomes: ReadonlyMap<string, RuleTree>
+  readonly answers: ReadonlyMap<string, RuleTree>
+  readonly timers: ReadonlyMap<string, RuleTree>
+  readonly terminated: RuleTree | undefined
+  readonly tasks: ReadonlyMap<string, TaskHandler>
+  readonly resource: AnyResource | undefined
+  readonly open: boolean
+  readonly capacity: number
+  readonly #children: () => readonly object[]
+
+  constructor(definition: AnyDefinition) {
+    const { protocol, behaviour, tasks = {}, resource } = definition
+    const fault = (problem: string) => new Fault('invalid-definition', `Engine family ${JSON.stringify(protocol.id)}: ${problem}`)
+    this.id = protocol.id
+    this.config = definition.config
+    this.environment = definition.environment
+    this.messages = messagesOf(protocol, behaviour.messages, fault)
+    this.outcomes = rulesOf(behaviour.outcomes)
+    this.answers = rulesOf(behaviour.answers)
+    this.timers = rulesOf(behaviour.timers)
+    this.terminated = behaviour.terminated === undefined ? undefined : assertRule(behaviour.terminated)
+    this.tasks = new Map(Object.entries(tasks))
+    if (resource?.acquire !== undefined) {
+      this.resource = resource.release === undefined ? { acquire: resource.acquire } : { acquire: resource.acquire, release: resource.release }
+    }
+    this.open = definition.open ?? false
+    this.capacity = definition.capacity ?? DEFAULT_CAPACITY
+    this.#children = definition.children ?? (() => [])
+    for (const name of this.tasks.keys()) if (!this.outcomes.has(name)) throw fault(`the task ${name} has no rule in "outcomes"`)
+    for (const name of this.outcomes.keys()) if (!this.tasks.has(name)) throw fault(`the outcome ${name} has no handler in "tasks"`)
+    if (!Number.isSafeInteger(this.capacity) || this.capacity < 1) throw fault('its capacity must be a whole number from 1')
+  }
+
+  /** The family of that id among those that this one may spawn. */
+  child(id: string): EngineFamily | undefined {
+    for (const family of this.#children()) if (family instanceof EngineFamily && family.id === id) return family
+    return undefined
+  }
+}
+
+function rulesOf(rulebook: Rulebook = {}): ReadonlyMap<string, RuleTree> {
+  return new Map(Object.entries(rulebook).map(([name, rules]) => [name, assertRule(rules)]))
+}
+
+function messagesOf(protocol: ProtocolDefinition, rulebook: Rulebook, fault: (problem: string) => Fault): ReadonlyMap<string, MessageEntry> {
+  const entries = new Map<string, MessageEntry>()
+  const add = (name: string, fields: Shape, answers: readonly Shape[], isRequest: boolean) => {
+    const rules = rulebook[name]
+    if (rules === undefined) throw fault(`the message ${name} has no rule`)
+    entries.set(name, {
+      name, rules: assertRule(rules), isRequest, fields, schema: z.strictObject({ type: z.literal(name), ...fields }), redact: redactionOf(fields),
+      response: { name: name.replace(/Request$/, 'Response'), redact: redactionOf(Object.assign({}, ...answers)) },
+    })
+  }
+  for (const [name, { fields, reply }] of Object.entries(protocol.requests)) add(name, fields, answersOf(reply), true)
+  for (const [name, fields] of Object.entries(protocol.tells)) add(name, fields, [], false)
+  for (const name of Object.keys(rulebook)) if (!entries.has(name)) throw fault(`there is a rule for ${name}, which its protocol does not have`)
+  return entries
+}
+
+/** The shapes that a reply may have: one, or one for each case. */
+function answersOf(reply: unknown): readonly Shape[] {
+  if (!isShape(reply)) return []
+  const cases: unknown = reply['cases']
+  return typeof cases === 'object' && cases !== null && !('_zod' in cases) ? Object.values(cases).filter(isShape) : [reply]
+}
+
+function isShape(value: unknown): value is Shape {
+  return typeof value === 'object' && value !== null
+}

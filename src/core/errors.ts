@@ -1,0 +1,76 @@
+/** Codes of failures that the runtime itself reports to whoever waits for an answer. */
+export type FailureCode =
+  | 'aborted'
+  | 'crashed'
+  | 'deadline'
+  | 'mailbox-full'
+  | 'not-acquainted'
+  | 'stopped'
+  | 'unhandled'
+  | 'unreachable'
+
+/** Codes of everything else this library throws. `docs/errors.md` explains each. */
+export type FaultCode =
+  | 'invalid-argument'
+  | 'invalid-definition'
+  | 'invalid-effect'
+  | 'invalid-identity'
+  | 'invalid-message'
+  | 'backend-failed'
+  | 'name-taken'
+  | 'node-stopped'
+  | 'not-available'
+  | 'not-encodable'
+  | 'not-found'
+  | 'start-failed'
+
+/**
+ * Base of every error of this library. `code` is stable and meant for programs; the text is meant for people and may
+ * change. An error never carries key material, a passphrase or plaintext.
+ */
+export class IpseError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'IpseError'
+    this.code = code
+  }
+}
+
+/** A use of this library that cannot work, or an outside part that failed. Nothing was changed. */
+export class Fault extends IpseError {
+  declare readonly code: FaultCode
+
+  constructor(code: FaultCode, message: string, options?: ErrorOptions) {
+    super(code, message, options)
+    this.name = 'Fault'
+  }
+}
+
+/** No answer came to a request, and none will: the runtime says why. */
+export class Failed extends IpseError {
+  declare readonly code: FailureCode
+
+  constructor(code: FailureCode, message: string, options?: ErrorOptions) {
+    super(code, message, options)
+    this.name = 'Failed'
+  }
+}
+
+/** What a response holds instead of its fields when the request was refused: a text for people, a code for programs. */
+export interface Refusal<C extends string = string> {
+  readonly err: string
+  readonly code: C
+}
+
+/** The engine answered, and the answer is no. `code` is the response's own, one that its protocol lists. */
+export class Refused extends IpseError {
+  readonly response: Refusal
+
+  constructor(response: Refusal) {
+    super(response.code, response.err)
+    this.name = 'Refused'
+    this.response = response
+  }
+}

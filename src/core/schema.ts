@@ -1,0 +1,136 @@
+import { z } from 'zod'
+import { isEngineName, isNodeID } from './engine-id.ts'
+import type { EngineID, EngineRef, ExternalIdentity } from './engine-id.ts'
+
+/** What a schema says beyond its type. */
+interface Mark {
+  readonly sensitive?: true
+  readonly engineID?: true
+  readonly code?: string
+}
+
+const marks = new WeakMap<z.core.$ZodType, Mark>()
+
+function marked<S extends z.core.$ZodType>(schema: S, mark: Mark): S {
+  const copy = z.core.clone(schema)
+  marks.set(copy, { ...marks.get(schema), ...mark })
+  return copy
+}
+
+/** An EngineID. From host code its `node` may be `null`, which the runtime resolves to the host's own node. */
+export function engineID(): z.ZodType<EngineID, EngineID> {
+  return marked(z.custom<EngineID>(isEngineID, { error: 'expected an EngineID { node, name }' }), { engineID: true })
+}
+
+/** An EngineID where the protocol `P` is spoken. Nothing in the data shows which: the type is the sender's word. */
+export function engineRef<P>(): z.ZodType<EngineRef<P>, EngineRef<P>> {
+  return marked(z.custom<EngineRef<P>>(isEngineID, { error: 'expected an EngineID { node, name }' }), { engineID: true })
+}
+
+/** The name of an identity. Whether its text is one is checked where it is used. */
+export function externalIdentity(): z.ZodType<ExternalIdentity, ExternalIdentity> {
+  return z.custom<ExternalIdentity>(value => isEngineID(value) && value.node === null,
+    { error: 'expected an external identity { node: null, name }' })
+}
+
+/** Bytes, at most `limit` of them (1 MiB unless told). More are refused as `too-large`. */
+export function bytes(limit = 1 << 20): z.ZodType<Uint8Array, Uint8Array> {
+  return z.custom<Uint8Array>(value => value instanceof Uint8Array, { error: 'expected bytes, a Uint8Array', abort: true })
+    .refine(value => value.length <= limit, { error: `more than ${limit} bytes`, params: { code: TOO_LARGE } })
+}
+
+/** The same schema, its value redacted wherever it could be seen: in observed events, dead letters, traces. */
+export function sensitive<S extends z.core.$ZodType>(schema: S): S {
+  return marked(schema, { sensitive: true })
+}
+
+/** The same schema; a request whose field does not fit it is refused with this code instead of `malformed`. */
+export function coded<S extends z.core.$ZodType>(schema: S, code: string): S {
+  return marked(schema, { code })
+}
+
+const MALFORMED = 'malformed'
+const TOO_LARGE = 'too-large'
+/** Codes with which the runtime refuses, in any protocol, a request from outside that does not fit its schema. */
+export type BoundaryCode = typeof MALFORMED | typeof TOO_LARGE
+
+/** The code and the text with which a message that does not fit is refused. Only places are named, never values. */
+export function refusalOf(error: z.core.$ZodError, fields: Fields): { readonly code: string; readonly err: string } {
+  const [issue] = error.issues
+  const place = issue === undefined ? '' : issue.path.join('.')
+  const schema = fields[String(issue?.path[0])]
+  const own = schema === undefined ? undefined : marks.get(schema)?.code
+  const custom: unknown = issue?.code === 'custom' ? issue.params?.['code'] : undefined
+  const code = own ?? (typeof custom === 'string' ? custom : MALFORMED)
+  return { code, err: `${PHRASES[code] ?? sentence(code)}: ${place === '' ? '' : `${place}: `}${issue?.message ?? 'it does not fit'}` }
+}
+
+const PHRASES: { readonly [code: string]: string } = { [MALFORMED]: 'Malformed request', [TOO_LARGE]: 'Too large' }
+
+function sentence(code: string): string {
+  return code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ')
+}
+
+export interface Fields { readonly [field: string]: z.core.$ZodType }
+
+function isEngineID(value: unknown): value is EngineID {
+  if (typeof value !== 'object' || value === null || !('name' in value) || !('node' in value)) return false
+  const { name, node } = value
+  return typeof name === 'string' && isEngineName(name) && (node === null || (typeof node === 'string' && isNodeID(node)))
+    && Object.keys(value).length === 2
+}
+
+/**
+ * Rewrites data by what its schema says of it. `undefined` stands for a schema that has nothing to rewrite, so that most
+ * messages are passed on as they are.
+ */
+export type Rewrite = ((value: unknown) => unknown) | undefined
+
+/** What is shown in place of a sensitive value. */
+export const REDACTED = '[redacted]'
+
+/** Answers a copy in which every field marked `sensitive` is {@link REDACTED}. */
+export function redactionOf(fields: Fields): Rewrite {
+  return rewriteFields(fields, mark => mark.sensitive ? () => REDACTED : undefined)
+}
+
+/** Answers a copy in which every EngineID without a node part is one of `here`. External identities stay as they are. */
+export function resolutionOf(fields: Fields, resolve: (id: EngineID) => EngineID): Rewrite {
+  return rewriteFields(fields, mark => mark.engineID ? value => isEngineID(value) ? resolve(value) : value : undefined)
+}
+
+type ByMark = (mark: Mark) => Rewrite
+
+function rewriteFields(fields: Fields, byMark: ByMark): Rewrite {
+  const rewrites = Object.entries(fields).flatMap(([name, schema]) => {
+    const rewrite = rewriteOf(schema, byMark)
+    return rewrite === undefined ? [] : [{ name, rewrite }]
+  })
+  if (rewrites.length === 0) return undefined
+  return value => {
+    if (typeof value !== 'object' || value === null) return value
+    const copy: Record<string, unknown> = { ...value }
+    for (const { name, rewrite } of rewrites) if (name in copy) copy[name] = rewrite(copy[name])
+    return copy
+  }
+}
+
+function rewriteOf(schema: z.core.$ZodType, byMark: ByMark): Rewrite {
+  const mark = marks.get(schema)
+  const whole = mark === undefined ? undefined : byMark(mark)
+  if (whole !== undefined) return whole
+  if (schema instanceof z.ZodObject) return rewriteFields(schema.shape, byMark)
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodExactOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodReadonly) {
+    return rewriteOf(schema.unwrap(), byMark)
+  }
+  if (schema instanceof z.ZodArray) return each(rewriteOf(schema.element, byMark))
+  if (schema instanceof z.ZodUnion) {
+    const rewrites = schema.options.map(option => rewriteOf(option, byMark)).filter(rewrite => rewrite !== undefined)
+    return rewrites.length === 0 ? undefined : value => rewrites.reduce((v, rewrite) => rewrite(v), value)
+  }
+  return undefined
+}
+
+function each(rewrite: Rewrite): Rewrite {
+  return rewrite === undefined ? undefined : value => Array.isArray(value) ? value.map(rewrite) : value
+}

@@ -1,0 +1,39 @@
+import type { Backends, Signer } from '../../backends/backend.ts'
+import { reply, task } from '../../core/effect.ts'
+import type { Behaviour, TaskHandlers } from '../../core/engine.ts'
+import { refuse } from '../../core/protocol.ts'
+import type { ResponseOf } from '../../core/protocol.ts'
+import { always } from '../../core/rule.ts'
+import type { ReplyTo } from '../../core/trigger.ts'
+import { backendFailure } from '../backend-failure.ts'
+import type { commitmentConfig } from './config.ts'
+import type { CommitmentEnvironment } from './environment.ts'
+import type { CommitmentProtocol } from './messages.ts'
+
+export interface Commitment {
+  protocol: CommitmentProtocol
+  config: typeof commitmentConfig
+  environment: CommitmentEnvironment
+  services: Backends
+  resource: { readonly signer: Signer }
+  tasks: {
+    sign(input: { readonly data: Uint8Array; readonly replyTo: ReplyTo<ResponseOf<CommitmentProtocol, 'CommitmentRequest'>> }): Uint8Array
+  }
+}
+
+export const commitmentTasks: TaskHandlers<Commitment> = {
+  sign: ({ data }, { signer }, signal) => signer.sign(data, signal),
+}
+
+export const commitmentBehaviour: Behaviour<Commitment> = {
+  messages: {
+    CommitmentRequest: always(function sign({ msg, replyTo }, { backendDeadline }) {
+      return task('sign', { data: msg.data, replyTo }, { key: `${replyTo.id}`, deadline: backendDeadline })
+    }),
+  },
+  outcomes: {
+    sign: always(function answer(end) {
+      return reply(end.outcome === 'done' ? { commitment: end.output } : refuse('backend-failed', backendFailure(end)), { to: end.input.replyTo })
+    }),
+  },
+}

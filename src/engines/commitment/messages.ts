@@ -1,0 +1,18 @@
+import { defineProtocol, exchange } from '../../core/protocol.ts'
+import type { ProtocolOf } from '../../core/protocol.ts'
+import { bytes } from '../../core/schema.ts'
+
+/** The most bytes that one request may ask to sign: 1 MiB. Sign a digest of anything larger. */
+export const COMMITMENT_LIMIT = 1 << 20
+
+export const commitmentProtocol = defineProtocol({
+  id: 'ipse/commitment',
+  version: 1,
+  codes: ['backend-failed'],
+  requests: {
+    /** Signs `data` for purpose `data` in the name of the engine's identity. */
+    CommitmentRequest: exchange({ data: bytes(COMMITMENT_LIMIT) }, { commitment: bytes() }),
+  },
+  tells: {},
+})
+export interface CommitmentProtocol extends ProtocolOf<typeof commitmentProtocol> {}

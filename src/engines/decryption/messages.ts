@@ -1,0 +1,18 @@
+import { defineProtocol, exchange } from '../../core/protocol.ts'
+import type { ProtocolOf } from '../../core/protocol.ts'
+import { bytes, sensitive } from '../../core/schema.ts'
+
+/** The most bytes of ciphertext that one request may carry: a plaintext of 1 MiB, and 1 KiB for what encryption adds. */
+export const DECRYPTION_LIMIT = (1 << 20) + (1 << 10)
+
+export const decryptionProtocol = defineProtocol({
+  id: 'ipse/decryption',
+  version: 1,
+  codes: ['malformed-ciphertext', 'decryption-failed', 'backend-failed'],
+  requests: {
+    /** Decrypts what was encrypted to the engine's identity. */
+    DecryptionRequest: exchange({ data: bytes(DECRYPTION_LIMIT) }, { data: sensitive(bytes()) }),
+  },
+  tells: {},
+})
+export interface DecryptionProtocol extends ProtocolOf<typeof decryptionProtocol> {}

@@ -1,0 +1,68 @@
+import type { BackendName, Capabilities } from '../../backends/backend.ts'
+import { formatEngineID } from '../../core/engine-id.ts'
+import type { EngineID, EngineRef, ExternalIdentity } from '../../core/engine-id.ts'
+import type { ResponseOf } from '../../core/protocol.ts'
+import { Table } from '../../core/table.ts'
+import type { ReplyTo } from '../../core/trigger.ts'
+import type { CommitmentProtocol } from '../commitment/messages.ts'
+import type { DecryptionProtocol } from '../decryption/messages.ts'
+import type { IdentityManagementProtocol } from './messages.ts'
+
+export type GenerateReply = ReplyTo<ResponseOf<IdentityManagementProtocol, 'GenerateIdentityRequest'>>
+
+export interface Identity {
+  readonly externalIdentity: ExternalIdentity
+  readonly backend: BackendName
+  readonly capabilities: Capabilities
+  /** Who generated it. */
+  readonly owner: EngineID
+  /** Its engines, as its capabilities have it, but for one that ended without being asked to. */
+  readonly commitmentEngine?: EngineRef<CommitmentProtocol>
+  readonly decryptionEngine?: EngineRef<DecryptionProtocol>
+  /** Nothing connects to it any more; it comes back if its backend fails to delete it. */
+  readonly isDeleting: boolean
+  /** What others were granted, by {@link granteeKey}. */
+  readonly grants: Table<Capabilities>
+}
+
+/** What an attempt to generate was asked with, so that the same `requestId` for something else is noticed. */
+export interface Wish {
+  readonly backend: BackendName
+  readonly params: string
+  readonly capabilities: Capabilities
+}
+
+/** What became of a `requestId`. It is used up for good, also when its identity is deleted. */
+export type Attempt = { readonly wish: Wish } & (
+  | { readonly state: 'generating'; readonly waiting: readonly GenerateReply[] }
+  | { readonly state: 'generated'; readonly identity: ExternalIdentity }
+)
+
+export interface IdentityManagementEnvironment {
+  /** The number of the next child. */
+  readonly children: number
+  /** By name. */
+  readonly identities: Table<Identity>
+  /** The name of the identity that an engine serves, by the engine's name. */
+  readonly serving: Table<string>
+  /** By asker and `requestId`. */
+  readonly attempts: Table<Attempt>
+}
+
+export function identityManagementEnvironment(): IdentityManagementEnvironment {
+  return { children: 0, identities: Table.empty(), serving: Table.empty(), attempts: Table.empty() }
+}
+
+/** A key for `grants`: the whole EngineID, since a name alone could be another node's. */
+export function granteeKey(grantee: EngineID): string {
+  return formatEngineID(grantee)
+}
+
+/** A key for `attempts`. An EngineID's text has no white space, so no two pairs share a key. */
+export function attemptKey(asker: EngineID, requestId: string): string {
+  return `${formatEngineID(asker)} ${requestId}`
+}
+
+export function enginesOf({ commitmentEngine, decryptionEngine }: Identity): readonly EngineID[] {
+  return [commitmentEngine, decryptionEngine].filter(engine => engine !== undefined)
+}

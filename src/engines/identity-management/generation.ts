@@ -1,0 +1,124 @@
+import { findBackend, sameBackend } from '../../backends/backend.ts'
+import type { Effect } from '../../core/effect.ts'
+import { child, grant, keep, reply, spawn, task, update, watch } from '../../core/effect.ts'
+import { formatEngineID } from '../../core/engine-id.ts'
+import type { TaskHandlers } from '../../core/engine.ts'
+import { Fault } from '../../core/errors.ts'
+import { refuse } from '../../core/protocol.ts'
+import type { Step } from '../../core/rule.ts'
+import { Table } from '../../core/table.ts'
+import type { Outcome } from '../../core/trigger.ts'
+import { backendFailure } from '../backend-failure.ts'
+import { commitment } from '../commitment/index.ts'
+import { decryption } from '../decryption/index.ts'
+import { attemptKey, enginesOf } from './environment.ts'
+import type { Attempt, Identity, IdentityManagementEnvironment, Wish } from './environment.ts'
+import type { Answer, AskedFor, Config, GenerateInput, GenerateResponse, IdentityManagement } from './family.ts'
+
+type Environment = IdentityManagementEnvironment
+type Generate = AskedFor<'GenerateIdentityRequest'>
+
+// ── the request ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The attempt of that `requestId`, if the asker has used it. */
+export function checkRequestId({ msg, sender }: Generate, _config: Config, { attempts }: Environment): Attempt | undefined {
+  return msg.requestId === undefined ? undefined : attempts.get(attemptKey(sender, msg.requestId))
+}
+
+/** The same `requestId` again: the same answer, now or when it is there. */
+export function repeatAnswer(attempt: Attempt, { msg, sender, replyTo }: Generate, _config: Config, environment: Environment): Answer<'GenerateIdentityRequest'> {
+  if (!isSameWish(attempt.wish, msg)) {
+    return reply(refuse('request-conflict', `Request conflict: the requestId ${JSON.stringify(msg.requestId)} was used for something else`))
+  }
+  if (attempt.state === 'generating') {
+    const attempts = environment.attempts.set(attemptKey(sender, msg.requestId ?? ''), { ...attempt, waiting: [...attempt.waiting, replyTo] })
+    return [keep(replyTo), update<Environment>({ ...environment, attempts })]
+  }
+  const identity = environment.identities.get(attempt.identity.name)
+  return reply(identity === undefined
+    ? refuse('not-found', 'Identity does not exist: it was generated for this requestId, and deleted since')
+    : responseOf(identity))
+}
+
+export function createIdentity({ msg, sender, self, replyTo }: Generate, { backendDeadline }: Config, environment: Environment): Answer<'GenerateIdentityRequest'> {
+  const { backend, params, capabilities, requestId } = msg
+  const wish: Wish = { backend, params, capabilities }
+  const attempt = requestId === undefined ? null : attemptKey(sender, requestId)
+  // The attempt's own key, so that what an attempt too late leaves behind is never another's identity.
+  const key = `${formatEngineID(self)}/${replyTo.id}`
+  return [
+    task('generate', { ...wish, key, owner: sender, attempt, replyTo }, { key: `generate/${replyTo.id}`, deadline: backendDeadline }),
+    ...attempt === null ? []
+      : [update<Environment>({ ...environment, attempts: environment.attempts.set(attempt, { wish, state: 'generating', waiting: [replyTo] }) })],
+  ]
+}
+
+function isSameWish(a: Wish, b: Wish): boolean {
+  return a.params === b.params && a.capabilities === b.capabilities && sameBackend(a.backend, b.backend)
+}
+
+// ── the backend's part ───────────────────────────────────────────────────────────────────────────────────────────
+
+export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ backend: name, params, capabilities, key }, services, signal) => {
+  const backend = findBackend(services, name)
+  if (backend === undefined) return refuse('unknown-backend', `Unknown backend: this engine was given no ${name.type} backend`)
+  if (!backend.params.includes(params)) return refuse('unknown-params', `Unknown params: this backend generates ${backend.params.join(', ')}`)
+  if (!backend.capabilities.includes(capabilities)) {
+    return refuse('not-available', `Capabilities not available: this backend offers ${backend.capabilities.join(', ')}`)
+  }
+  const identity = await backend.generate({ key, params, capabilities }, signal)
+  if (!signal.aborted) return identity
+  // Nobody will hear of it any more, so it must not stay.
+  await backend.delete(identity, new AbortController().signal)
+  throw new Fault('backend-failed', 'The backend answered too late')
+}
+
+// ── its outcome ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function spawnEngines(end: Outcome<IdentityManagement, 'generate'>, config: Config, environment: Environment): Step<IdentityManagement> {
+  const { input, self } = end
+  const output = end.outcome === 'done' ? end.output : refuse('backend-failed', backendFailure(end))
+  if ('err' in output) return answerAttempt(input, output, environment)
+  if (environment.identities.has(output.name)) {
+    return answerAttempt(input, refuse('exists', 'Identity already exists: the backend answered with one it had made before'), environment)
+  }
+  const { backend, capabilities, owner } = input
+  let { children } = environment
+  const commitmentEngine = capabilities === 'Decrypt' ? undefined : child(commitment, self, children++)
+  const decryptionEngine = capabilities === 'Commit' ? undefined : child(decryption, self, children++)
+  const identity: Identity = {
+    externalIdentity: output, backend, capabilities, owner, isDeleting: false, grants: Table.empty(),
+    ...commitmentEngine && { commitmentEngine },
+    ...decryptionEngine && { decryptionEngine },
+  }
+  const engines = enginesOf(identity)
+  const engineConfig = { backend, identity: output, backendDeadline: config.backendDeadline }
+  return [
+    ...commitmentEngine ? [spawn(commitment, { as: commitmentEngine, config: engineConfig })] : [],
+    ...decryptionEngine ? [spawn(decryption, { as: decryptionEngine, config: engineConfig })] : [],
+    ...engines.flatMap(engine => [watch(engine), grant(engine, owner)]),
+    ...answerAttempt(input, responseOf(identity), {
+      ...environment,
+      children,
+      identities: environment.identities.set(output.name, identity),
+      serving: engines.reduce((serving, { name }) => serving.set(name, output.name), environment.serving),
+    }),
+  ]
+}
+
+/** Answers all who wait for this attempt, and remembers it if it succeeded. */
+function answerAttempt({ attempt: key, replyTo }: GenerateInput, response: GenerateResponse, environment: Environment): readonly Effect<IdentityManagement>[] {
+  const attempt = key === null ? undefined : environment.attempts.get(key)
+  if (key === null || attempt?.state !== 'generating') return [reply(response, { to: replyTo }), update<Environment>(environment)]
+  const attempts = 'err' in response ? environment.attempts.delete(key)
+    : environment.attempts.set(key, { wish: attempt.wish, state: 'generated', identity: response.externalIdentity })
+  return [...attempt.waiting.map(to => reply(response, { to })), update<Environment>({ ...environment, attempts })]
+}
+
+/** What the owner is told of its identity. */
+function responseOf({ externalIdentity, capabilities, commitmentEngine, decryptionEngine }: Identity): GenerateResponse {
+  if (capabilities === 'Commit' && commitmentEngine) return { externalIdentity, commitmentEngine }
+  if (capabilities === 'Decrypt' && decryptionEngine) return { externalIdentity, decryptionEngine }
+  if (commitmentEngine && decryptionEngine) return { externalIdentity, commitmentEngine, decryptionEngine }
+  return refuse('engine-gone', 'Engine gone: an engine of this identity has ended. Delete it, and generate another')
+}

@@ -1,0 +1,22 @@
+import { defineEngine } from '../../core/engine.ts'
+import { commitment } from '../commitment/index.ts'
+import { decryption } from '../decryption/index.ts'
+import { identityManagementBehaviour, identityManagementTasks } from './behaviour.ts'
+import { identityManagementConfig } from './config.ts'
+import { identityManagementEnvironment } from './environment.ts'
+import type { IdentityManagement } from './family.ts'
+import { identityManagementProtocol } from './messages.ts'
+
+/**
+ * Generates, connects, shares and deletes identities on the backends it is spawned with, and answers with the EngineIDs of
+ * a Commitment engine and a Decryption engine for each. Open to all: who may do what is decided by the identities' owners.
+ */
+export const identityManagement = defineEngine<IdentityManagement>({
+  protocol: identityManagementProtocol,
+  config: identityManagementConfig,
+  environment: identityManagementEnvironment,
+  behaviour: identityManagementBehaviour,
+  tasks: identityManagementTasks,
+  children: () => [commitment, decryption],
+  open: true,
+})

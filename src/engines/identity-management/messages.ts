@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { defineProtocol, exchange, exchangeBy } from '../../core/protocol.ts'
+import type { ProtocolOf } from '../../core/protocol.ts'
+import { coded, engineID, engineRef, externalIdentity } from '../../core/schema.ts'
+import { backendName } from '../backend-name.ts'
+import type { CommitmentProtocol } from '../commitment/messages.ts'
+import type { DecryptionProtocol } from '../decryption/messages.ts'
+
+const backend = coded(backendName, 'unknown-backend')
+const params = coded(z.enum(['Ed25519', 'Secp256k1', 'BLS']), 'unknown-params')
+const capabilities = z.enum(['Commit', 'Decrypt', 'CommitAndDecrypt'])
+/** The sender's own name for an attempt, so that asking again gives the same identity. */
+const requestId = z.string().min(1).max(256).exactOptional()
+
+const identity = { externalIdentity: externalIdentity() }
+const commit = { commitmentEngine: engineRef<CommitmentProtocol>() }
+const decrypt = { decryptionEngine: engineRef<DecryptionProtocol>() }
+
+/**
+ * The messages of Anoma's Identity Management engine, and ours for sharing. A response has the fields named here, or
+ * `{ err, code }`; a refused request changes nothing.
+ */
+export const identityManagementProtocol = defineProtocol({
+  id: 'ipse/identity-management',
+  version: 1,
+  codes: [
+    'backend-failed', 'engine-gone', 'exists', 'not-available', 'not-found', 'not-granted', 'not-owner', 'request-conflict',
+    'unknown-backend', 'unknown-params',
+  ],
+  requests: {
+    GenerateIdentityRequest: exchangeBy({ backend, params, capabilities, requestId }, 'capabilities', {
+      Commit: { ...identity, ...commit },
+      Decrypt: { ...identity, ...decrypt },
+      CommitAndDecrypt: { ...identity, ...commit, ...decrypt },
+    }),
+    ConnectIdentityRequest: exchangeBy({ ...identity, backend, capabilities }, 'capabilities', {
+      Commit: commit,
+      Decrypt: decrypt,
+      CommitAndDecrypt: { ...commit, ...decrypt },
+    }),
+    DeleteIdentityRequest: exchange({ ...identity, backend }, {}),
+    /** Lets `grantee` connect with `capabilities`, beside what it was granted before. The owner's to ask. */
+    GrantIdentityRequest: exchange({ ...identity, grantee: engineID(), capabilities }, {}),
+    /** Takes back all that `grantee` was granted, and its access to the engines. The owner's to ask. */
+    RevokeIdentityRequest: exchange({ ...identity, grantee: engineID() }, {}),
+    /** The asker's own identities, and those granted to it with what was granted. */
+    ListIdentitiesRequest: exchange({}, {
+      identities: z.array(z.strictObject({ ...identity, backend, capabilities, isOwner: z.boolean() })),
+    }),
+  },
+  tells: {},
+})
+export interface IdentityManagementProtocol extends ProtocolOf<typeof identityManagementProtocol> {}

@@ -1,0 +1,91 @@
+import { encryptTo } from './crypto/ciphertext.ts'
+import { verifyCommitment } from './crypto/commitment.ts'
+import { formatIdentityName, parseIdentityName } from './crypto/identity-name.ts'
+import { randomBytes } from './crypto/random.ts'
+import { ed25519Suite } from './crypto/suites/ed25519.ts'
+import { externalIdentityOf } from './core/engine-id.ts'
+import type { ExternalIdentity } from './core/engine-id.ts'
+import { RuntimeNode } from './runtime/node.ts'
+import type { Node, NodeOptions } from './runtime/node.ts'
+import { platformHost } from './runtime/platform.ts'
+
+// The only place that joins core, crypto, engines, backends and runtime.
+
+// ── a node ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Makes a node in this process, under a NodeID of its own. Needs no service, no file and no configuration. */
+export async function createNode(options: NodeOptions = {}): Promise<Node> {
+  // The name is an Ed25519 public key. Its secret would sign handshakes with other nodes; this node speaks to none.
+  const secretKey = ed25519Suite.generate(randomBytes)
+  const publicKey = ed25519Suite.publicKey(secretKey)
+  secretKey.fill(0)
+  return new RuntimeNode({ id: formatIdentityName({ sign: { suite: ed25519Suite, publicKey } }), host: platformHost(), options })
+}
+
+export type { Node, NodeOptions, SpawnOptions } from './runtime/node.ts'
+export type { Counters } from './runtime/delivery.ts'
+export type {
+  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEnd, ObservedMessage, ObservedSpawn, ObservedStep, Observer,
+} from './runtime/observation.ts'
+export type { AskOptions, Client } from './core/client.ts'
+
+// ── identities ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Whether `commitment` is one over `data` in the name of `identity`. Needs no node. Throws `invalid-identity` for a name that
+ * is none, `not-available` for an identity that cannot commit, `invalid-argument` for what is not bytes.
+ */
+export async function verify(identity: ExternalIdentity, data: Uint8Array, commitment: Uint8Array): Promise<boolean> {
+  return verifyCommitment(identity.name, data, commitment)
+}
+
+/**
+ * Encrypts at most 1 MiB to an identity (HPKE, RFC 9180). Needs no node. Throws `invalid-identity` for a name that is none,
+ * `not-available` for an identity that cannot decrypt, `invalid-argument` for what is not bytes or too much.
+ */
+export async function encrypt(identity: ExternalIdentity, data: Uint8Array): Promise<Uint8Array> {
+  return encryptTo(identity.name, data)
+}
+
+/** The external identity of that name, as `externalIdentity.name` prints it. Throws `invalid-identity`. */
+export function parseExternalIdentity(name: string): ExternalIdentity {
+  return externalIdentityOf(parseIdentityName(name).name)
+}
+
+export { identities } from './engines/identity-management/identities.ts'
+export type { Borrowed, Commits, Decrypts, Identities, Owned, Ownership } from './engines/identity-management/identities.ts'
+export { identityManagement } from './engines/identity-management/index.ts'
+export { identityManagementProtocol } from './engines/identity-management/messages.ts'
+export type { IdentityManagementProtocol } from './engines/identity-management/messages.ts'
+export { commitment } from './engines/commitment/index.ts'
+export { commitmentProtocol } from './engines/commitment/messages.ts'
+export type { CommitmentProtocol } from './engines/commitment/messages.ts'
+export { decryption } from './engines/decryption/index.ts'
+export { decryptionProtocol } from './engines/decryption/messages.ts'
+export type { DecryptionProtocol } from './engines/decryption/messages.ts'
+export { localMemory } from './backends/local-memory/index.ts'
+export type { Backend, BackendName, Backends, Capabilities, CiphertextRefusal, Decryptor, GenerateOptions, Signer } from './backends/backend.ts'
+
+// ── writing engines ──────────────────────────────────────────────────────────────────────────────────────────────
+
+export { formatEngineID, parseEngineID, sameEngine } from './core/engine-id.ts'
+export type { EngineID, EngineRef, ExternalIdentity, NodeID } from './core/engine-id.ts'
+export { Failed, Fault, IpseError, Refused } from './core/errors.ts'
+export type { FailureCode, FaultCode, Refusal } from './core/errors.ts'
+export { defineProtocol, exchange, exchangeBy, refuse } from './core/protocol.ts'
+export type {
+  Exchange, MessageName, MessageOf, Protocol, ProtocolDefinition, ProtocolOf, ReplyBy, RequestName, RequestOf, ResponseOf, Shape, SuccessOf,
+} from './core/protocol.ts'
+export { bytes, coded, engineID, engineRef, externalIdentity, sensitive } from './core/schema.ts'
+export type { BoundaryCode } from './core/schema.ts'
+export { defineEngine } from './core/engine.ts'
+export type { Behaviour, Definition, Engine, Resource, TaskHandlers } from './core/engine.ts'
+export type { Ask, ConfigOf, Family, ServicesOf } from './core/family.ts'
+export { allOf, always, firstOf, rule } from './core/rule.ts'
+export type { RequestStep, Rules, Step } from './core/rule.ts'
+export {
+  cancel, child, forward, grant, keep, reply, request, revoke, send, spawn, stop, task, timer, update, watch,
+} from './core/effect.ts'
+export type { Effect, Settlement } from './core/effect.ts'
+export type { Answered, Asked, Done, Elapsed, EndReason, NotDone, Outcome, ReplyTo, Terminated, Told, Trigger } from './core/trigger.ts'
+export { Table } from './core/table.ts'

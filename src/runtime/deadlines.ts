@@ -1,0 +1,159 @@
+import type { Host, Wake } from '../core/clock.ts'
+
+/** Something that happens at a time unless it is cancelled before. */
+export abstract class Deadline {
+  due = 0
+  list: DurationList | undefined
+  earlier: Deadline | undefined
+  later: Deadline | undefined
+
+  /** Called once when `due` is reached, with the deadline already removed. */
+  abstract elapse(): void
+}
+
+/** The deadlines of one duration, in the order they were set, which is the order they fall due. */
+class DurationList {
+  readonly duration: number
+  first: Deadline | undefined
+  last: Deadline | undefined
+  /** Not after the due time of `first`; the list's place in the heap. */
+  bound = 0
+  listed = false
+
+  constructor(duration: number) {
+    this.duration = duration
+  }
+}
+
+/**
+ * Deadlines by due time. Most deadlines share few durations and are cancelled long before they fall due (an ask that is
+ * answered), so both setting and cancelling are O(1): a linked list for each duration, and a heap of lists whose places are
+ * lower bounds, put right only when they come up.
+ */
+export class Deadlines {
+  readonly #host: Host
+  readonly #lists = new Map<number, DurationList>()
+  readonly #heap: DurationList[] = []
+  #alarm: Wake | undefined
+  #alarmTime = Infinity
+  #live = 0
+
+  constructor(host: Host) {
+    this.#host = host
+  }
+
+  /** Sets `deadline` to elapse `duration` milliseconds after `now`. It must not be set already. */
+  set(deadline: Deadline, now: number, duration: number): void {
+    let list = this.#lists.get(duration)
+    if (list === undefined) this.#lists.set(duration, list = new DurationList(duration))
+    deadline.due = now + duration
+    deadline.list = list
+    deadline.earlier = list.last
+    if (list.last === undefined) list.first = deadline
+    else list.last.later = deadline
+    list.last = deadline
+    if (!list.listed) {
+      list.listed = true
+      list.bound = deadline.due
+      push(this.#heap, list)
+    }
+    if (this.#live++ === 0) this.#hold(true)
+    if (list.bound < this.#alarmTime) this.#arm(list.bound)
+  }
+
+  /** Takes a deadline back. Harmless when it has elapsed or was never set. */
+  cancel(deadline: Deadline): void {
+    const { list, earlier, later } = deadline
+    if (list === undefined) return
+    if (earlier === undefined) list.first = later
+    else earlier.later = later
+    if (later === undefined) list.last = earlier
+    else later.earlier = earlier
+    deadline.list = deadline.earlier = deadline.later = undefined
+    if (--this.#live === 0) this.#hold(false)
+  }
+
+  /** Cancels all. */
+  clear(): void {
+    for (const list of this.#lists.values()) while (list.first !== undefined) this.cancel(list.first)
+    this.#lists.clear()
+    this.#heap.length = 0
+    this.#alarm?.cancel()
+    this.#alarm = undefined
+    this.#alarmTime = Infinity
+  }
+
+  #arm(time: number): void {
+    this.#alarm?.cancel()
+    this.#alarmTime = time
+    this.#alarm = this.#host.wake(time, this.#ring)
+  }
+
+  readonly #ring = (): void => {
+    this.#alarm = undefined
+    this.#alarmTime = Infinity
+    const now = this.#host.now()
+    for (let list = this.#heap[0]; list !== undefined && list.bound <= now; list = this.#heap[0]) {
+      while (list.first !== undefined && list.first.due <= now) {
+        const { first } = list
+        this.cancel(first)
+        first.elapse()
+      }
+      if (this.#heap[0] !== list) continue
+      pop(this.#heap)
+      if (list.first === undefined) {
+        list.listed = false
+        this.#lists.delete(list.duration)
+      } else {
+        list.bound = list.first.due
+        push(this.#heap, list)
+      }
+    }
+    const next = this.#heap[0]
+    if (next !== undefined && next.bound < this.#alarmTime) this.#arm(next.bound)
+    if (this.#live === 0) this.#hold(false)
+  }
+
+  /** Whether the process should wait for the alarm: only while a deadline is set. */
+  #hold(on: boolean): void {
+    this.#alarm?.hold(on)
+  }
+}
+
+function push(heap: DurationList[], list: DurationList): void {
+  let at = heap.length
+  while (at > 0) {
+    const up = (at - 1) >> 1
+    const above = heap[up]
+    if (above === undefined || !before(list, above)) break
+    heap[at] = above
+    at = up
+  }
+  heap[at] = list
+}
+
+function pop(heap: DurationList[]): void {
+  const last = heap.pop()
+  if (last === undefined || heap.length === 0) return
+  let at = 0
+  for (;;) {
+    let down = 2 * at + 1
+    const left = heap[down]
+    if (left === undefined) break
+    const right = heap[down + 1]
+    let below = left
+    if (right !== undefined && before(right, left)) {
+      below = right
+      down++
+    }
+    if (!before(below, last)) break
+    heap[at] = below
+    at = down
+  }
+  heap[at] = last
+}
+
+/** Ties go to the shorter duration, which was set later: any fixed order will do, as long as it is one. */
+function before(a: DurationList, b: DurationList): boolean {
+  return a.bound < b.bound || (a.bound === b.bound && a.duration < b.duration)
+}

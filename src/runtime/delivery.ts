@@ -1,0 +1,248 @@
+import type { Host } from '../core/clock.ts'
+import { targetOf } from '../core/engine-id.ts'
+import type { EngineID, NodeID } from '../core/engine-id.ts'
+import type { MessageEntry } from '../core/engine.ts'
+import { freezeData } from '../core/data.ts'
+import type { FailureCode } from '../core/errors.ts'
+import type { Deadlines } from './deadlines.ts'
+import { Envelope, Signal } from './envelope.ts'
+import type { Principal, SignalBody } from './envelope.ts'
+import { EngineInstance } from './instance.ts'
+import { visible } from './observation.ts'
+import type { DeadLetterReason, Observation } from './observation.ts'
+import { Pending } from './pending.ts'
+import type { Asker } from './pending.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/**
+ * How many messages came about and what became of them. Between steps, on each node:
+ * originated + arrived = handled + queued + deferred + deadLettered + handedToTransport.
+ */
+export interface Counters {
+  originated: number
+  arrived: number
+  handled: number
+  queued: number
+  deferred: number
+  deadLettered: number
+  handedToTransport: number
+}
+
+/** The parts of a node that deliver on each other's behalf. */
+export interface DeliveryParts {
+  readonly node: NodeID
+  readonly host: Host
+  readonly deadlines: Deadlines
+  readonly observation: Observation
+  readonly scheduler: Scheduler
+  /** Whether messages are frozen, so that an engine that changes one is found out. */
+  readonly freeze: boolean
+}
+
+/** Carries messages into mailboxes and answers to those who asked. Every message it is given is counted once. */
+export class Delivery {
+  readonly engines = new Map<string, EngineInstance>()
+  readonly counters = { originated: 0, handled: 0, deadLettered: 0 }
+  readonly #node: NodeID
+  readonly #deadlines: Deadlines
+  readonly #observation: Observation
+  readonly #scheduler: Scheduler
+  readonly #freeze: boolean
+  /** Requests whose answer did not come in the step that handled them. */
+  readonly #pendings = new Map<number, Pending>()
+  #lastID = 0
+
+  constructor(parts: DeliveryParts) {
+    this.#node = parts.node
+    this.#deadlines = parts.deadlines
+    this.#observation = parts.observation
+    this.#scheduler = parts.scheduler
+    this.#freeze = parts.freeze
+  }
+
+  /** The engine of that name on this node, if it lives. */
+  find(id: EngineID): EngineInstance | undefined {
+    const target = targetOf(id)
+    if (target instanceof EngineInstance && target.id.node === this.#node && this.engines.get(target.id.name) === target) return target
+    return id.node === null || id.node === this.#node ? this.engines.get(id.name) : undefined
+  }
+
+  isHere(id: EngineID): boolean {
+    return id.node === null || id.node === this.#node
+  }
+
+  // ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sends a tell. */
+  tell(from: Principal, to: EngineID, msg: unknown): void {
+    this.counters.originated++
+    this.#post(to, new Envelope('message', from.id, from, msg, undefined))
+  }
+
+  /** Sends a request. `asker` learns what becomes of it, once, within `duration` milliseconds. */
+  request(asker: Asker, to: EngineID, msg: unknown, duration: number): Pending {
+    const pending = new Pending(++this.#lastID, asker, this.#onDeadline)
+    this.counters.originated++
+    const envelope = new Envelope('message', asker.principal.id, asker.principal, msg, pending)
+    if (duration <= 0) {
+      this.deadLetter(envelope, to, 'abandoned')
+      this.fail(pending, 'deadline', 'its deadline is not in the future')
+      return pending
+    }
+    this.#deadlines.set(pending, this.#scheduler.now(), duration)
+    this.#post(to, envelope)
+    return pending
+  }
+
+  /** Passes on a request that `from` is handling. It counts as handled there, and as a new message here. */
+  forward(from: EngineInstance, to: EngineID, envelope: Envelope): void {
+    this.counters.originated++
+    envelope.pending?.disown()
+    this.#post(to, new Envelope('message', envelope.sender, from, envelope.msg, envelope.pending))
+  }
+
+  #post(to: EngineID, envelope: Envelope): void {
+    const target = this.find(to)
+    if (target === undefined) {
+      if (this.isHere(to)) this.#refuse(envelope, to, 'stopped', 'there is no such engine, or it has stopped')
+      else this.#refuse(envelope, to, 'unreachable', 'this node has no way to that node')
+    } else if (!target.accepts) {
+      this.#refuse(envelope, to, 'stopped', 'the engine has stopped')
+    } else if (!target.knows(envelope.from)) {
+      this.#refuse(envelope, to, 'not-acquainted', 'the engine does not accept messages from this sender')
+    } else if (target.waiting >= target.family.capacity) {
+      this.#refuse(envelope, to, 'mailbox-full', `its mailbox holds ${target.family.capacity} messages`)
+    } else {
+      this.#accept(target, envelope)
+    }
+  }
+
+  #accept(target: EngineInstance, envelope: Envelope): void {
+    const { pending } = envelope
+    if (pending !== undefined) {
+      pending.owe(target)
+      pending.entry = this.#entryOf(target, envelope.msg)
+    }
+    if (this.#freeze) freezeData(envelope.msg)
+    target.waiting++
+    target.queue.push(envelope)
+    if (this.#observation.isOn) {
+      const entry = this.#entryOf(target, envelope.msg)
+      this.#observation.note(this.#scheduler.time, {
+        kind: 'message', sender: envelope.sender, target: target.id, name: nameOf(envelope.msg),
+        id: pending?.id ?? 0, inReplyTo: 0, msg: visible(envelope.msg, entry),
+      })
+    }
+    this.#scheduler.add(target)
+  }
+
+  #refuse(envelope: Envelope, to: EngineID, code: 'stopped' | 'unreachable' | 'not-acquainted' | 'mailbox-full', detail: string): void {
+    this.deadLetter(envelope, to, code)
+    if (envelope.pending !== undefined) this.fail(envelope.pending, code, detail)
+  }
+
+  /** Puts a signal into an engine's mailbox; with `first`, before all else there. An engine that ended hears nothing. */
+  signal(target: EngineInstance, body: SignalBody, first = false): void {
+    if (!target.accepts) return
+    if (first) target.queue.unshift(new Signal(body))
+    else target.queue.push(new Signal(body))
+    if (target.status === 'running') this.#scheduler.add(target)
+  }
+
+  // ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Remembers a request that its engine will answer in a later step. */
+  await(pending: Pending): void {
+    if (pending.isOpen) this.#pendings.set(pending.id, pending)
+  }
+
+  /** Answers the request that `from` is handling. Without a pending answer, nobody had asked. */
+  reply(from: EngineInstance, envelope: Envelope, response: unknown): void {
+    this.counters.originated++
+    if (envelope.pending === undefined) this.#misreply(from, envelope.sender, response, undefined, 'not-asked')
+    else this.#answer(from, envelope.sender, envelope.pending, response)
+  }
+
+  /** Answers a request that `from` was asked in an earlier step. */
+  lateReply(from: EngineInstance, to: { readonly sender: EngineID; readonly id: number }, response: unknown): void {
+    this.counters.originated++
+    const pending = this.#pendings.get(to.id)
+    if (pending !== undefined) this.#answer(from, to.sender, pending, response)
+    else this.#misreply(from, to.sender, response, undefined, to.id < 0 ? 'not-asked' : 'late-reply')
+  }
+
+  #answer(from: EngineInstance, to: EngineID, pending: Pending, response: unknown): void {
+    if (!pending.isOpen) return this.#misreply(from, to, response, pending.entry, 'late-reply')
+    if (pending.responder !== from) return this.#misreply(from, to, response, pending.entry, 'not-asked')
+    this.close(pending)
+    const { asker } = pending
+    if (this.#freeze) freezeData(response)
+    if (this.#observation.isOn) {
+      this.#observation.note(this.#scheduler.time, {
+        kind: 'message', sender: from.id, target: asker.principal.id, name: pending.entry?.response.name ?? '',
+        id: 0, inReplyTo: pending.id, msg: visible(response, pending.entry?.response),
+      })
+    }
+    if (asker.engine === undefined) {
+      this.counters.handled++
+      asker.answered?.(response)
+    } else {
+      asker.engine.queue.push(new Envelope('reply', from.id, from, response, pending))
+      if (asker.engine.status === 'running') this.#scheduler.add(asker.engine)
+    }
+  }
+
+  #misreply(from: EngineInstance, to: EngineID, response: unknown, entry: MessageEntry | undefined, reason: DeadLetterReason): void {
+    this.counters.deadLettered++
+    if (!this.#observation.isOn) return
+    this.#observation.note(this.#scheduler.time, {
+      kind: 'dead-letter', sender: from.id, target: to, name: entry?.response.name ?? '', reason, msg: visible(response, entry?.response),
+    })
+  }
+
+  /** Tells whoever asked that no answer will come, unless one has. */
+  fail(pending: Pending, code: FailureCode, detail: string): void {
+    if (!pending.isOpen) return
+    this.close(pending)
+    const { asker } = pending
+    if (asker.engine === undefined) asker.failed?.(code, detail)
+    else this.signal(asker.engine, { on: 'unanswered', pending, failure: code })
+  }
+
+  /** Ends a request without telling anyone: its asker is gone, or is told otherwise. */
+  close(pending: Pending): void {
+    pending.isOpen = false
+    this.#pendings.delete(pending.id)
+    this.#deadlines.cancel(pending)
+    pending.disown()
+  }
+
+  readonly #onDeadline = (pending: Pending): void => {
+    this.fail(pending, 'deadline', 'no answer came in time')
+    this.#scheduler.wake()
+  }
+
+  // ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  deadLetter(envelope: Envelope, target: EngineID, reason: DeadLetterReason, error?: unknown): void {
+    this.counters.deadLettered++
+    if (!this.#observation.isOn) return
+    const reply = envelope.kind === 'reply'
+    const instance = this.find(target)
+    const entry = reply ? envelope.pending?.entry : instance === undefined ? undefined : this.#entryOf(instance, envelope.msg)
+    this.#observation.note(this.#scheduler.time, {
+      kind: 'dead-letter', sender: envelope.sender, target, name: reply ? entry?.response.name ?? '' : nameOf(envelope.msg), reason,
+      msg: visible(envelope.msg, reply ? entry?.response : entry),
+      ...(error === undefined ? {} : { error }),
+    })
+    this.#scheduler.wake()
+  }
+
+  #entryOf(target: EngineInstance, msg: unknown): MessageEntry | undefined {
+    return target.family.messages.get(nameOf(msg))
+  }
+}
+
+export function nameOf(msg: unknown): string {
+  return typeof msg === 'object' && msg !== null && 'type' in msg && typeof msg.type === 'string' ? msg.type : ''
+}

@@ -1,0 +1,86 @@
+import { formatEngineID } from '../core/engine-id.ts'
+import type { EngineID, NodeID } from '../core/engine-id.ts'
+import type { EngineFamily } from '../core/engine.ts'
+import { Queue } from './envelope.ts'
+import type { Principal } from './envelope.ts'
+import type { Pending } from './pending.ts'
+import type { TaskRun } from './tasks.ts'
+import type { Elapsing } from './timers.ts'
+
+/** `starting` and `stopping` wait for a resource; only a running engine takes steps, only a stopping or ended one refuses messages. */
+export type Status = 'spawned' | 'starting' | 'running' | 'stopping' | 'ended'
+
+/** An engine that lives on this node: its configuration, environment and mailbox, and what it owes and is owed. */
+export class EngineInstance implements Principal {
+  readonly id: EngineID
+  readonly family: EngineFamily
+  readonly parent: EngineInstance | undefined
+  readonly config: unknown
+  /** What its spawner gave it; its children inherit this, and not its resource. */
+  readonly services: object
+  /** What its task handlers get: services and resource. */
+  live: object
+  resource: unknown = undefined
+  environment: object = {}
+  status: Status = 'spawned'
+
+  readonly queue = new Queue()
+  /** How many messages wait; replies and signals don't count. */
+  waiting = 0
+  /** Whether it is in line for the scheduler. */
+  isReady = false
+
+  /** The names from whom it accepts, unless it is open. Made when the first is granted. */
+  acquaintances: Set<string> | undefined = undefined
+  children: Set<EngineInstance> | undefined = undefined
+  /** The highest number that a child was given. */
+  lastChild = -1
+  watchers: Set<EngineInstance> | undefined = undefined
+  watching: Set<EngineInstance> | undefined = undefined
+  /** Requests that wait for its answer, the newest first. */
+  owed: Pending | undefined = undefined
+  /** Its own requests, by key. */
+  asks: Map<string, Pending> | undefined = undefined
+  timers: Map<string, Elapsing> | undefined = undefined
+  tasks: Map<string, TaskRun> | undefined = undefined
+  /** Work outside of steps that has not come to its end: task handlers, an acquire. */
+  running: Set<Promise<unknown>> | undefined = undefined
+  /** Aborts what runs outside of steps when the engine stops. */
+  abort: AbortController | undefined = undefined
+  onStarted: ((error: unknown) => void) | undefined = undefined
+  onEnded: (() => void)[] | undefined = undefined
+
+  /** `name` makes the EngineID that leads back to this instance. */
+  constructor(name: (instance: EngineInstance) => EngineID, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object) {
+    this.id = name(this)
+    this.family = family
+    this.parent = parent
+    this.config = config
+    this.services = services
+    this.live = services
+  }
+
+  get accepts(): boolean {
+    return this.status === 'running' || this.status === 'starting' || this.status === 'spawned'
+  }
+
+  /** Whether it takes messages from that principal. */
+  knows(principal: Principal): boolean {
+    return this.family.open || principal === this.parent
+      || (this.acquaintances !== undefined && this.acquaintances.has(acquaintanceName(principal.id, this.id.node)))
+  }
+
+  grant(acquaintance: EngineID): void {
+    this.acquaintances ??= new Set()
+    this.acquaintances.add(acquaintanceName(acquaintance, this.id.node))
+  }
+
+  revoke(acquaintance: EngineID): void {
+    this.acquaintances?.delete(acquaintanceName(acquaintance, this.id.node))
+  }
+}
+
+/** A neighbour's own name, so that checking it builds no text; a stranger's in full. No local name begins with a NodeID. */
+function acquaintanceName(id: EngineID, here: NodeID | null): string {
+  return id.node === here || id.node === null ? id.name : formatEngineID(id)
+}

@@ -1,0 +1,212 @@
+import type { z } from 'zod'
+import type { Host } from '../core/clock.ts'
+import type { Client } from '../core/client.ts'
+import { engineIDOf, isHostGivenName, isNodeID } from '../core/engine-id.ts'
+import type { EngineID, EngineRef, NodeID } from '../core/engine-id.ts'
+import { EngineFamily } from '../core/engine.ts'
+import type { Engine } from '../core/engine.ts'
+import { Fault } from '../core/errors.ts'
+import type { Family, Needed, ServicesOf } from '../core/family.ts'
+import { HostClient } from './client.ts'
+import { parseConfig } from './config.ts'
+import { Deadlines } from './deadlines.ts'
+import { Delivery } from './delivery.ts'
+import type { Counters, DeliveryParts } from './delivery.ts'
+import type { EngineInstance } from './instance.ts'
+import { Lifecycle } from './lifecycle.ts'
+import { Observation } from './observation.ts'
+import type { Observer } from './observation.ts'
+import { Scheduler } from './scheduler.ts'
+import { Steps } from './steps.ts'
+import { Tasks } from './tasks.ts'
+
+/** Settings of a node, in milliseconds. */
+export interface NodeOptions {
+  /** How long a request waits for its answer unless told: 30,000. */
+  readonly askDeadline?: number
+  /** How long an engine's `acquire` may take: 30,000. */
+  readonly startDeadline?: number
+  /** How long a stopping engine waits for its tasks, and then for its `release`: 5,000. */
+  readonly releaseDeadline?: number
+}
+
+export type SpawnOptions<F extends Family> = {
+  /** One segment, without "/"; used once in a node's life. */
+  readonly name: string
+  /** From whom it accepts messages, unless its family is open. */
+  readonly acquaintances?: readonly EngineID[]
+} & Needed<'config', z.input<F['config']>> & Needed<'services', ServicesOf<F>>
+
+/** A process's own node: engines live on it, host code speaks to them as clients. */
+export interface Node extends AsyncDisposable {
+  readonly id: NodeID
+  /** Host code as a principal. The same name is the same principal, and the same handle until it is closed. */
+  client(name: string): Client
+  /** Resolves when the engine has started. Rejects with `name-taken`, `invalid-argument` (name, config), `start-failed`. */
+  spawn<F extends Family>(engine: Engine<F>, options: SpawnOptions<F>): Promise<EngineRef<F['protocol']>>
+  /** The host is the parent of the engines it spawned: it grants, revokes and stops. */
+  grant(engine: EngineID, acquaintance: EngineID): void
+  revoke(engine: EngineID, acquaintance: EngineID): void
+  /** Hears of each message, dead letter, spawn and end, after the step that caused it was committed. Returns what ends it. */
+  observe(observer: Observer): () => void
+  counters(): Counters
+  /** Stops one engine that the host spawned; without one, all, and the node. Resolves when nothing runs any more. */
+  stop(engine?: EngineID): Promise<void>
+}
+
+export interface RuntimeParts {
+  readonly id: NodeID
+  readonly host: Host
+  readonly options?: NodeOptions
+  /** Freezes messages and environments, so that an engine that changes one crashes. For tests. */
+  readonly freeze?: boolean
+}
+
+/** A node that executes effects on the given host. It knows no engine family, no backend, no algorithm. */
+export class RuntimeNode implements Node {
+  readonly id: NodeID
+  readonly #parts: DeliveryParts
+  readonly #delivery: Delivery
+  readonly #lifecycle: Lifecycle
+  readonly #askDeadline: number
+  readonly #clients = new Map<string, HostClient>()
+  /** Every name that was ever given, since none is given twice. */
+  readonly #engineNames = new Set<string>()
+  readonly #clientNames = new Set<string>()
+  readonly #roots = new Set<EngineInstance>()
+  #stopping: Promise<void> | undefined
+
+  constructor({ id, host, options = {}, freeze = false }: RuntimeParts) {
+    if (!isNodeID(id)) throw new Fault('invalid-argument', 'A NodeID must be the multikey of an Ed25519 public key')
+    const { askDeadline, ...patience } = settings(options)
+    const deadlines = new Deadlines(host)
+    const observation = new Observation(host)
+    const scheduler: Scheduler = new Scheduler(host, instance => steps.step(instance), () => observation.flush())
+    const parts: DeliveryParts = { node: id, host, deadlines, observation, scheduler, freeze }
+    const delivery = new Delivery(parts)
+    const tasks = new Tasks(deadlines, delivery, scheduler)
+    const lifecycle = new Lifecycle(parts, delivery, tasks, patience)
+    const steps = new Steps(parts, delivery, lifecycle, tasks, askDeadline)
+    this.id = id
+    this.#parts = parts
+    this.#delivery = delivery
+    this.#lifecycle = lifecycle
+    this.#askDeadline = askDeadline
+  }
+
+  client(name: string): Client {
+    this.#assertOpen()
+    const open = this.#clients.get(name)
+    if (open !== undefined) return open
+    assertName(name, 'client')
+    if (this.#engineNames.has(name)) throw nameTaken(name)
+    this.#clientNames.add(name)
+    const client = new HostClient(engineIDOf(this.id, name), {
+      delivery: this.#delivery,
+      askDeadline: this.#askDeadline,
+      assertOpen: () => this.#assertOpen(),
+      forget: () => this.#clients.delete(name),
+    })
+    this.#clients.set(name, client)
+    return client
+  }
+
+  spawn<F extends Family>(engine: Engine<F>, options: SpawnOptions<F>): Promise<EngineRef<F['protocol']>>
+  async spawn(engine: object, options: AnySpawnOptions): Promise<EngineID> {
+    this.#assertOpen()
+    if (!(engine instanceof EngineFamily)) throw new Fault('invalid-argument', 'What is spawned must be made by defineEngine')
+    const { name, config, services = {}, acquaintances = [] } = options
+    assertName(name, 'engine')
+    if (this.#engineNames.has(name) || this.#clientNames.has(name)) throw nameTaken(name)
+    const parsed = parseConfig(engine, config)
+    this.#engineNames.add(name)
+    const instance = this.#lifecycle.spawn(name, engine, undefined, parsed, services)
+    for (const acquaintance of acquaintances) instance.grant(acquaintance)
+    this.#roots.add(instance)
+    ;(instance.onEnded ??= []).push(() => this.#roots.delete(instance))
+    await new Promise<void>((resolve, reject) => {
+      instance.onStarted = error => {
+        if (error === undefined) resolve()
+        else reject(new Fault('start-failed', `The engine ${name} could not start: ${error instanceof Error ? error.message : 'unknown error'}`, { cause: error }))
+      }
+    })
+    return instance.id
+  }
+
+  grant(engine: EngineID, acquaintance: EngineID): void {
+    this.#root(engine).grant(acquaintance)
+  }
+
+  revoke(engine: EngineID, acquaintance: EngineID): void {
+    this.#root(engine).revoke(acquaintance)
+  }
+
+  observe(observer: Observer): () => void {
+    return this.#parts.observation.add(observer)
+  }
+
+  counters(): Counters {
+    let queued = 0
+    for (const { queue } of this.#delivery.engines.values()) for (const item of queue) if (item.kind !== 'signal') queued++
+    return { ...this.#delivery.counters, queued, arrived: 0, deferred: 0, handedToTransport: 0 }
+  }
+
+  async stop(engine?: EngineID): Promise<void> {
+    if (engine !== undefined) return this.#end(this.#root(engine))
+    this.#stopping ??= this.#stopAll()
+    return this.#stopping
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #stopAll(): Promise<void> {
+    await Promise.all(Array.from(this.#roots, root => this.#end(root)))
+    for (const client of this.#clients.values()) client.close()
+    this.#parts.deadlines.clear()
+    this.#parts.observation.flush()
+  }
+
+  #end(root: EngineInstance): Promise<void> {
+    return new Promise(resolve => {
+      ;(root.onEnded ??= []).push(resolve)
+      this.#lifecycle.end(root, 'stopped')
+    })
+  }
+
+  #root(engine: EngineID): EngineInstance {
+    this.#assertOpen()
+    const instance = this.#delivery.find(engine)
+    if (instance !== undefined && this.#roots.has(instance)) return instance
+    throw new Fault('not-found', `The host spawned no engine ${JSON.stringify(engine.name)} that is still there`)
+  }
+
+  #assertOpen(): void {
+    if (this.#stopping !== undefined) throw new Fault('node-stopped', 'This node has stopped. Make another with createNode()')
+  }
+}
+
+interface AnySpawnOptions {
+  readonly name: string
+  readonly config?: unknown
+  readonly services?: object
+  readonly acquaintances?: readonly EngineID[]
+}
+
+function settings({ askDeadline = 30_000, startDeadline = 30_000, releaseDeadline = 5_000 }: NodeOptions) {
+  for (const [name, value] of Object.entries({ askDeadline, startDeadline, releaseDeadline })) {
+    if (!(value > 0 && value < Infinity)) throw new Fault('invalid-argument', `${name} must be a positive number of milliseconds, not ${value}`)
+  }
+  return { askDeadline, startDeadline, releaseDeadline }
+}
+
+function assertName(name: string, what: string): void {
+  if (typeof name === 'string' && isHostGivenName(name)) return
+  throw new Fault('invalid-argument',
+    `Not a name for a${what === 'engine' ? 'n' : ''} ${what}: ${JSON.stringify(name)}. Use printable characters without white space or "/", and nothing that looks like an external identity`)
+}
+
+function nameTaken(name: string): Fault {
+  return new Fault('name-taken', `The name ${JSON.stringify(name)} was given before on this node, and names are given once`)
+}

@@ -1,0 +1,139 @@
+import type { Host } from '../core/clock.ts'
+import type { EngineID } from '../core/engine-id.ts'
+import { copyData } from '../core/data.ts'
+import type { Rewrite } from '../core/schema.ts'
+import type { EndReason } from '../core/trigger.ts'
+
+/** Why a message was not handled. */
+export type DeadLetterReason =
+  /** Its asker stopped waiting before it was handled. */
+  | 'abandoned'
+  /** The step that handled it crashed. */
+  | 'crashed'
+  /** A reply to a request that has been answered, or has failed. */
+  | 'late-reply'
+  | 'mailbox-full'
+  | 'not-acquainted'
+  /** A reply by an engine that was not the one to give it, or to a message that asked for none. */
+  | 'not-asked'
+  /** No such engine, or it has stopped. */
+  | 'stopped'
+  /** Its engine could not start. */
+  | 'start-failed'
+  /** No rule wanted it. */
+  | 'unhandled'
+  | 'unreachable'
+
+interface Event {
+  /** Counts the events of a node. */
+  readonly step: number
+  /** Milliseconds since the Unix epoch. */
+  readonly time: number
+}
+
+/** A message that entered a mailbox, or a response that reached its asker. `sensitive` fields are redacted. */
+export interface ObservedMessage extends Event {
+  readonly kind: 'message'
+  readonly sender: EngineID
+  readonly target: EngineID
+  /** The message's name; a response is named after its request. */
+  readonly name: string
+  /** Of a request, the number its response names as `inReplyTo`; otherwise 0. */
+  readonly id: number
+  readonly inReplyTo: number
+  readonly msg: unknown
+}
+
+export interface ObservedDeadLetter extends Event {
+  readonly kind: 'dead-letter'
+  readonly sender: EngineID
+  readonly target: EngineID
+  readonly name: string
+  readonly reason: DeadLetterReason
+  readonly msg: unknown
+  /** What the step crashed with. */
+  readonly error?: unknown
+}
+
+export interface ObservedSpawn extends Event {
+  readonly kind: 'spawned'
+  readonly engine: EngineID
+  /** Absent for an engine that the host spawned. */
+  readonly parent?: EngineID
+  readonly family: string
+}
+
+export interface ObservedEnd extends Event {
+  readonly kind: 'ended'
+  readonly engine: EngineID
+  readonly reason: EndReason
+  /** What it crashed with, could not start for, or could not release. */
+  readonly error?: unknown
+}
+
+/** A step was committed. */
+export interface ObservedStep extends Event {
+  readonly kind: 'step'
+  readonly engine: EngineID
+  /** The message, task, request key, timer handle, or `Terminated`, that was handled. */
+  readonly trigger: string
+  /** The names of the functions that decided: guards that were consulted and actions that ran, in order. */
+  readonly rules: readonly string[]
+}
+
+export type Observed = ObservedMessage | ObservedStep | ObservedDeadLetter | ObservedSpawn | ObservedEnd
+export type Observer = (event: Observed) => void
+
+type Unnumbered<E> = E extends Event ? Omit<E, keyof Event> : never
+
+/** Gathers what a step did and tells observers after its commit, in order. Costs one comparison while nobody listens. */
+export class Observation {
+  readonly #host: Host
+  readonly #observers = new Set<Observer>()
+  #events: Observed[] = []
+  #count = 0
+  /** Whether somebody listens. */
+  isOn = false
+
+  constructor(host: Host) {
+    this.#host = host
+  }
+
+  add(observer: Observer): () => void {
+    // A wrapper, so that the same function may listen twice and each subscription ends by itself.
+    const own: Observer = event => observer(event)
+    this.#observers.add(own)
+    this.isOn = true
+    return () => {
+      this.#observers.delete(own)
+      this.isOn = this.#observers.size > 0
+    }
+  }
+
+  note(time: number, event: Unnumbered<Observed>): void {
+    this.#events.push(Object.freeze({ ...event, step: ++this.#count, time }))
+  }
+
+  /** Tells all that was noted. Called between steps. */
+  flush(): void {
+    while (this.#events.length > 0) {
+      const events = this.#events
+      this.#events = []
+      for (const event of events) for (const observer of this.#observers) this.#tell(observer, event)
+    }
+  }
+
+  #tell(observer: Observer, event: Observed): void {
+    try {
+      observer(event)
+    } catch (error) {
+      this.#host.report(error)
+    }
+  }
+}
+
+/** What observers may see of a message: a copy, redacted. One whose protocol is not known is not shown at all. */
+export function visible(msg: unknown, entry: { readonly redact: Rewrite } | undefined): unknown {
+  if (entry === undefined) return {}
+  return copyData(entry.redact === undefined ? msg : entry.redact(msg), 'a message')
+}

@@ -1,0 +1,123 @@
+import type { Host } from '../core/clock.ts'
+import type { EngineInstance } from './instance.ts'
+
+/** How many steps may pass between two looks at the clock. */
+const STEPS_PER_LOOK = 64
+
+/**
+ * Decides which engine takes the next step. Engines run in order of readiness, a bounded number of steps each; work runs in
+ * microtasks for at most `host.slice` milliseconds since the last macrotask, then the event loop gets its turn.
+ */
+export class Scheduler {
+  /** When the current turn began. */
+  time: number
+  readonly #host: Host
+  readonly #step: (instance: EngineInstance) => void
+  readonly #before: () => void
+  readonly #line: EngineInstance[] = []
+  #head = 0
+  /** When the first drain since the last macrotask began. */
+  #sliceStart: number | undefined
+  #isSpent = false
+  #isSoon = false
+  #isRunning = false
+  #steps = 0
+
+  /** `before` is called ahead of each drain, for what host calls left to be told. */
+  constructor(host: Host, step: (instance: EngineInstance) => void, before: () => void) {
+    this.#host = host
+    this.#step = step
+    this.#before = before
+    this.time = host.now()
+  }
+
+  /** The time now, for host calls; steps see the time their turn began. */
+  now(): number {
+    return this.#isRunning ? this.time : (this.time = this.#host.now())
+  }
+
+  /** Puts an engine that has something to do in line. */
+  add(instance: EngineInstance): void {
+    if (instance.isReady) return
+    instance.isReady = true
+    this.#line.push(instance)
+    if (!this.#isRunning) this.wake()
+  }
+
+  /** Sees to it that a drain comes. */
+  wake(): void {
+    if (this.#isSoon || this.#isSpent || this.#isRunning) return
+    this.#isSoon = true
+    this.#host.soon(this.#soon)
+  }
+
+  /** Makes the clock be looked at after this step: it did slow work. */
+  lookSoon(): void {
+    this.#steps = STEPS_PER_LOOK
+  }
+
+  readonly #soon = (): void => {
+    this.#isSoon = false
+    if (!this.#isSpent) this.#drain()
+  }
+
+  readonly #later = (): void => {
+    this.#sliceStart = undefined
+    this.#isSpent = false
+    if (this.#line.length > this.#head) this.#drain()
+  }
+
+  #drain(): void {
+    this.#isRunning = true
+    this.time = this.#host.now()
+    if (this.#sliceStart === undefined) {
+      this.#sliceStart = this.time
+      this.#host.later(this.#later)
+    }
+    const end = this.#sliceStart + this.#host.slice
+    try {
+      this.#before()
+      while (this.time <= end) {
+        const instance = this.#take()
+        if (instance === undefined) return
+        this.#turn(instance)
+        if (this.#steps >= STEPS_PER_LOOK) {
+          this.#steps = 0
+          this.time = this.#host.now()
+        }
+      }
+      this.#isSpent = true
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  #turn(instance: EngineInstance): void {
+    let left = this.#host.turn
+    do {
+      this.#step(instance)
+      this.#steps++
+    } while (--left > 0 && this.#steps < STEPS_PER_LOOK && canStep(instance))
+    instance.isReady = false
+    if (canStep(instance)) this.add(instance)
+  }
+
+  #take(): EngineInstance | undefined {
+    const count = this.#line.length - this.#head
+    if (count === 0) {
+      this.#line.length = this.#head = 0
+      return undefined
+    }
+    if (this.#host.choose !== undefined) return this.#line.splice(this.#head + this.#host.choose(count), 1)[0]
+    const instance = this.#line[this.#head++]
+    if (this.#head > 1024 && this.#head * 2 > this.#line.length) {
+      this.#line.splice(0, this.#head)
+      this.#head = 0
+    }
+    return instance
+  }
+}
+
+function canStep(instance: EngineInstance): boolean {
+  return instance.status === 'spawned' || (instance.status === 'running' && !instance.queue.isEmpty)
+}

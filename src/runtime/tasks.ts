@@ -1,0 +1,122 @@
+import { assertData } from '../core/data.ts'
+import { IpseError } from '../core/errors.ts'
+import { Deadline } from './deadlines.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { Delivery } from './delivery.ts'
+import type { EngineInstance } from './instance.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** What a task came to. */
+export type TaskEnd =
+  | { readonly outcome: 'done'; readonly output: unknown }
+  | { readonly outcome: 'failed' | 'deadline' | 'lost'; readonly reason: string; readonly code?: string }
+
+/** A task that was started and whose outcome has not been handled. */
+export class TaskRun extends Deadline {
+  readonly engine: EngineInstance
+  readonly name: string
+  readonly key: string
+  readonly input: unknown
+  end: TaskEnd | undefined = undefined
+  controller: AbortController | undefined = undefined
+  readonly #onDeadline: (run: TaskRun) => void
+
+  constructor(engine: EngineInstance, name: string, key: string, input: unknown, onDeadline: (run: TaskRun) => void) {
+    super()
+    this.engine = engine
+    this.name = name
+    this.key = key
+    this.input = input
+    this.#onDeadline = onDeadline
+  }
+
+  override elapse(): void {
+    this.#onDeadline(this)
+  }
+}
+
+/** Runs the impure part of engines. Each run ends once: done, failed, or past its deadline. */
+export class Tasks {
+  readonly #deadlines: Deadlines
+  readonly #delivery: Delivery
+  readonly #scheduler: Scheduler
+
+  constructor(deadlines: Deadlines, delivery: Delivery, scheduler: Scheduler) {
+    this.#deadlines = deadlines
+    this.#delivery = delivery
+    this.#scheduler = scheduler
+  }
+
+  /** Registers a task of the step that is being committed. */
+  create(engine: EngineInstance, name: string, key: string, input: unknown, duration: number | undefined): TaskRun {
+    const run = new TaskRun(engine, name, key, input, this.#onDeadline)
+    engine.tasks ??= new Map()
+    engine.tasks.set(key, run)
+    if (duration !== undefined) this.#deadlines.set(run, this.#scheduler.time, duration)
+    return run
+  }
+
+  /**
+   * Calls the handler. One that answers at once has its outcome handled before the engine's next message, with no promise
+   * in between.
+   */
+  start(run: TaskRun): void {
+    const { engine } = run
+    // An engine's synchronous tasks share a controller: making one costs more than the rest of a step.
+    const controller = engine.abort ??= new AbortController()
+    this.#scheduler.lookSoon()
+    let result: unknown
+    try {
+      result = engine.family.tasks.get(run.name)?.(run.input, engine.live, controller.signal)
+    } catch (error) {
+      return this.#finish(run, failure(error), true)
+    }
+    if (!(result instanceof Promise)) return this.#finish(run, this.#done(run, result), true)
+    // This task goes on alone: its deadline must abort no other.
+    run.controller = controller
+    engine.abort = undefined
+    const settled: Promise<void> = result.then(
+      output => this.#finish(run, this.#done(run, output), false),
+      (error: unknown) => this.#finish(run, failure(error), false),
+    ).then(() => void engine.running?.delete(settled))
+    engine.running ??= new Set()
+    engine.running.add(settled)
+  }
+
+  /** Ends all tasks of an engine that stops; nobody learns their outcome. */
+  abandon(engine: EngineInstance): void {
+    for (const run of engine.tasks?.values() ?? []) {
+      this.#deadlines.cancel(run)
+      run.end = { outcome: 'lost', reason: 'the engine stopped' }
+      run.controller?.abort()
+    }
+    engine.tasks = undefined
+    engine.abort?.abort()
+  }
+
+  #done(run: TaskRun, output: unknown): TaskEnd {
+    try {
+      assertData(output, `the output of task ${run.name}`)
+      return { outcome: 'done', output }
+    } catch (error) {
+      return failure(error)
+    }
+  }
+
+  #finish(run: TaskRun, end: TaskEnd, first: boolean): void {
+    if (run.end !== undefined) return
+    run.end = end
+    this.#deadlines.cancel(run)
+    this.#delivery.signal(run.engine, { on: 'outcome', run }, first)
+  }
+
+  readonly #onDeadline = (run: TaskRun): void => {
+    this.#finish(run, { outcome: 'deadline', reason: 'the task did not end before its deadline' }, false)
+    run.controller?.abort()
+  }
+}
+
+function failure(error: unknown): TaskEnd {
+  if (error instanceof IpseError) return { outcome: 'failed', reason: error.message, code: error.code }
+  return { outcome: 'failed', reason: error instanceof Error ? error.message : 'the task threw something that is no error' }
+}
