@@ -15,6 +15,8 @@ export interface Host {
   readonly slice: number
   /** How many steps one engine may run in a row. */
   readonly turn: number
+  /** How many steps may pass between two looks at the clock. */
+  readonly look: number
   /** Which of `count` ready engines runs next, by position in order of readiness. Absent: the first. */
   choose?(count: number): number
   /** Tells the process of an error that no caller can be told of: one thrown by an observer. */

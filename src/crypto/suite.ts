@@ -16,7 +16,7 @@ export interface SignatureSuite {
   generate(random: RandomBytes): Uint8Array
   /** Throws `invalid-argument` for a secret key that is none. */
   publicKey(secretKey: Uint8Array): Uint8Array
-  /** Whether these bytes are a public key in its one canonical form, in the prime-order subgroup, and not the identity. */
+  /** Whether these bytes are a public key that `verify` admits: in its one canonical form, and no point that is weak there. */
   isPublicKey(publicKey: Uint8Array): boolean
   sign(secretKey: Uint8Array, message: Uint8Array): Uint8Array
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean

@@ -24,12 +24,12 @@ export type CheckedEffect =
 
 /**
  * Checks all effects of a step, before any is carried out, and the environment it leaves. Throws `invalid-effect` or
- * `not-encodable`, which crashes the step: nothing of it happens.
+ * `not-encodable`, which crashes the step: nothing of it happens. `request` is the id of the request that is being handled.
  */
 export function checkEffects(
-  effects: readonly unknown[], instance: EngineInstance, isRequest: boolean, environment: object): readonly CheckedEffect[] {
+  effects: readonly unknown[], instance: EngineInstance, request: number | undefined, environment: object): readonly CheckedEffect[] {
   assertChangedData(environment, instance.environment, 'the environment')
-  const check = new Check(instance, isRequest)
+  const check = new Check(instance, request)
   const checked = effects.map(effect => check.effect(effect))
   check.step()
   return checked
@@ -57,16 +57,18 @@ interface Fields {
 
 class Check {
   readonly #instance: EngineInstance
-  readonly #isRequest: boolean
+  readonly #request: number | undefined
   #answers = 0
   #isSettled = false
   #lastChild: number
   /** The keys that this step starts to use. */
   #keys: Set<string> | undefined
+  /** What effects name as a child. */
+  #children: { readonly child: EngineID; readonly what: string }[] | undefined
 
-  constructor(instance: EngineInstance, isRequest: boolean) {
+  constructor(instance: EngineInstance, request: number | undefined) {
     this.#instance = instance
-    this.#isRequest = isRequest
+    this.#request = request
     this.#lastChild = instance.lastChild
   }
 
@@ -77,16 +79,17 @@ class Check {
       case 'send':
         return { effect: 'send', to: engine(effect.to, 'send'), msg: message(effect.msg, 'send') }
       case 'reply':
-        if (!this.#isRequest) throw invalid('reply: no request is being handled; to answer one that was kept, say which: reply(response, { to })')
+        if (this.#request === undefined) throw invalid('reply: no request is being handled; to answer one that was kept, say which: reply(response, { to })')
         this.#answer()
         return { effect: 'reply', response: data(effect.response, 'reply') }
       case 'late-reply': {
         const { to } = effect
         if (!isReplyTo(to)) throw invalid('reply: "to" must be the replyTo of a request')
+        if (to.id === this.#request) this.#answer()
         return { effect: 'late-reply', response: data(effect.response, 'reply'), to }
       }
       case 'forward':
-        if (!this.#isRequest) throw invalid('forward: no request is being handled')
+        if (this.#request === undefined) throw invalid('forward: no request is being handled')
         this.#answer()
         return { effect: 'forward', to: engine(effect.to, 'forward') }
       case 'keep':
@@ -132,7 +135,11 @@ class Check {
 
   /** What must hold of the step as a whole. */
   step(): void {
-    if (this.#isRequest && this.#answers === 0 && !this.#isSettled) {
+    for (const { child, what } of this.#children ?? []) {
+      const n = childNumber(this.#instance.id, child)
+      if (n === undefined || n > this.#lastChild) throw invalid(`${what}: ${child.name} is no child of this engine`)
+    }
+    if (this.#request !== undefined && this.#answers === 0 && !this.#isSettled) {
       throw invalid('a request was neither replied to, forwarded nor kept, and no task or request was started for it')
     }
   }
@@ -153,8 +160,9 @@ class Check {
 
   #child(value: unknown, what: string): EngineID {
     const child = engine(value, what)
-    const n = childNumber(this.#instance.id, child)
-    if (n === undefined || n > this.#lastChild) throw invalid(`${what}: ${child.name} is no child of this engine`)
+    // Looked at when all effects are known: it may be spawned further on in this step.
+    this.#children ??= []
+    this.#children.push({ child, what })
     return child
   }
 }

@@ -186,6 +186,7 @@ export class Delivery {
     if (asker.engine === undefined) {
       this.counters.handled++
       asker.answered?.(response)
+      this.#scheduler.letHostContinue()
     } else {
       asker.engine.queue.push(new Envelope('reply', from.id, from, response, pending))
       if (asker.engine.status === 'running') this.#scheduler.add(asker.engine)
@@ -205,8 +206,12 @@ export class Delivery {
     if (!pending.isOpen) return
     this.close(pending)
     const { asker } = pending
-    if (asker.engine === undefined) asker.failed?.(code, detail)
-    else this.signal(asker.engine, { on: 'unanswered', pending, failure: code })
+    if (asker.engine === undefined) {
+      asker.failed?.(code, detail)
+      this.#scheduler.letHostContinue()
+    } else {
+      this.signal(asker.engine, { on: 'unanswered', pending, failure: code })
+    }
   }
 
   /** Ends a request without telling anyone: its asker is gone, or is told otherwise. */

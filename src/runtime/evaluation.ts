@@ -1,4 +1,5 @@
 import { Fault } from '../core/errors.ts'
+import { isPromise } from '../core/promise.ts'
 import type { Action, RuleTree } from '../core/rule.ts'
 
 /** What the rules made of one trigger: effects that nothing has checked yet, and the environment they leave. */
@@ -38,7 +39,7 @@ function select(tree: RuleTree, trigger: object, config: unknown, environment: o
     case 'rule': {
       if (tree.guard !== undefined) trace?.push(tree.guard.name)
       const args = tree.guard?.(trigger, config, environment)
-      if (args instanceof Promise) throw new Fault('invalid-effect', 'A guard returned a promise: guards must answer at once')
+      if (isPromise(args)) throw new Fault('invalid-effect', 'A guard returned a promise: guards must answer at once')
       if (args === undefined) return false
       selected.push({ rule: tree, args })
       return true
@@ -80,7 +81,7 @@ class Gathering implements Evaluation {
   }
 
   #add(effect: unknown): void {
-    if (effect instanceof Promise) throw new Fault('invalid-effect', 'An action returned a promise: use task for what takes time')
+    if (isPromise(effect)) throw new Fault('invalid-effect', 'An action returned a promise: use task for what takes time')
     if (typeof effect === 'object' && effect !== null && 'environment' in effect && 'effect' in effect && effect.effect === 'update') {
       if (typeof effect.environment !== 'object' || effect.environment === null) {
         throw new Fault('invalid-effect', 'update: the environment must be an object')

@@ -45,8 +45,8 @@ export class EngineInstance implements Principal {
   tasks: Map<string, TaskRun> | undefined = undefined
   /** Work outside of steps that has not come to its end: task handlers, an acquire. */
   running: Set<Promise<unknown>> | undefined = undefined
-  /** Aborts what runs outside of steps when the engine stops. */
-  abort: AbortController | undefined = undefined
+  /** Aborts an acquire when the engine stops. */
+  acquiring: AbortController | undefined = undefined
   onStarted: ((error: unknown) => void) | undefined = undefined
   onEnded: (() => void)[] | undefined = undefined
 

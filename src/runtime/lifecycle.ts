@@ -3,6 +3,7 @@ import { addressOf } from '../core/engine-id.ts'
 import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { EngineFamily } from '../core/engine.ts'
 import { Fault } from '../core/errors.ts'
+import { isPromise } from '../core/promise.ts'
 import type { EndReason } from '../core/trigger.ts'
 import { Deadline } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -68,10 +69,10 @@ export class Lifecycle {
       if (this.#freeze) freezeData(environment)
       instance.environment = environment
       if (family.resource === undefined) return this.#started(instance)
-      instance.abort = new AbortController()
+      instance.acquiring = new AbortController()
       this.#scheduler.lookSoon()
-      const resource = family.resource.acquire(config, services, instance.abort.signal)
-      if (resource instanceof Promise) this.#acquire(instance, resource)
+      const resource = family.resource.acquire(config, services, instance.acquiring.signal)
+      if (isPromise(resource)) this.#acquire(instance, Promise.resolve(resource))
       else this.#acquired(instance, resource)
     } catch (error) {
       this.end(instance, 'start-failed', error)
@@ -103,6 +104,7 @@ export class Lifecycle {
 
   #started(instance: EngineInstance): void {
     instance.status = 'running'
+    instance.acquiring = undefined
     instance.onStarted?.(undefined)
     instance.onStarted = undefined
     if (!instance.queue.isEmpty) this.#scheduler.add(instance)
@@ -120,6 +122,7 @@ export class Lifecycle {
     instance.onStarted = undefined
     this.#forget(instance)
     this.#refuseAll(instance, reason)
+    instance.acquiring?.abort()
     this.#tasks.abandon(instance)
     for (const child of instance.children ?? []) this.end(child, 'stopped')
     const finish = (releaseError?: unknown) => this.#finish(instance, reason, error ?? releaseError)
@@ -178,9 +181,9 @@ export class Lifecycle {
     if (!hasResource || family.resource?.release === undefined) return finish()
     try {
       const released = family.resource.release(resource)
-      if (!(released instanceof Promise)) return finish()
+      if (!isPromise(released)) return finish()
       let failure: unknown
-      const watched = released.catch((error: unknown) => { failure = error })
+      const watched = Promise.resolve(released).catch((error: unknown) => { failure = error })
       this.#settle(new Set([watched]), timedOut =>
         finish(timedOut ? new Fault('backend-failed', `Its resource was not released in ${this.#patience.releaseDeadline} ms`) : failure))
     } catch (error) {

@@ -12,6 +12,7 @@ export function platformHost(): Host {
     },
     slice: 2,
     turn: 64,
+    look: 64,
     report(error) {
       queueMicrotask(() => { throw error })
     },

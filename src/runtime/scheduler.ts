@@ -1,9 +1,6 @@
 import type { Host } from '../core/clock.ts'
 import type { EngineInstance } from './instance.ts'
 
-/** How many steps may pass between two looks at the clock. */
-const STEPS_PER_LOOK = 64
-
 /**
  * Decides which engine takes the next step. Engines run in order of readiness, a bounded number of steps each; work runs in
  * microtasks for at most `host.slice` milliseconds since the last macrotask, then the event loop gets its turn.
@@ -21,6 +18,8 @@ export class Scheduler {
   #isSpent = false
   #isSoon = false
   #isRunning = false
+  /** Whether host code was answered in this drain. */
+  #isAwaited = false
   #steps = 0
 
   /** `before` is called ahead of each drain, for what host calls left to be told. */
@@ -53,7 +52,12 @@ export class Scheduler {
 
   /** Makes the clock be looked at after this step: it did slow work. */
   lookSoon(): void {
-    this.#steps = STEPS_PER_LOOK
+    this.#steps = this.#host.look
+  }
+
+  /** Ends the slice after this turn, so that host code which was just answered goes on before all else that waits. */
+  letHostContinue(): void {
+    this.#isAwaited = this.#isRunning
   }
 
   readonly #soon = (): void => {
@@ -81,14 +85,15 @@ export class Scheduler {
         const instance = this.#take()
         if (instance === undefined) return
         this.#turn(instance)
-        if (this.#steps >= STEPS_PER_LOOK) {
+        if (this.#isAwaited) break
+        if (this.#steps >= this.#host.look) {
           this.#steps = 0
           this.time = this.#host.now()
         }
       }
-      this.#isSpent = true
+      this.#isSpent = this.#line.length > this.#head
     } finally {
-      this.#isRunning = false
+      this.#isRunning = this.#isAwaited = false
     }
   }
 
@@ -97,7 +102,7 @@ export class Scheduler {
     do {
       this.#step(instance)
       this.#steps++
-    } while (--left > 0 && this.#steps < STEPS_PER_LOOK && canStep(instance))
+    } while (--left > 0 && this.#steps < this.#host.look && canStep(instance))
     instance.isReady = false
     if (canStep(instance)) this.add(instance)
   }

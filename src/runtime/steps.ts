@@ -15,7 +15,7 @@ import type { EngineInstance } from './instance.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Observation } from './observation.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { Tasks } from './tasks.ts'
+import type { TaskRun, Tasks } from './tasks.ts'
 import { Elapsing } from './timers.ts'
 
 /** Takes steps: one item of a mailbox, the rules for it, and their effects, all or none. */
@@ -71,7 +71,7 @@ export class Steps {
     const trigger = entry.isRequest
       ? { self: instance.id, time: this.#scheduler.time, sender, msg, replyTo: { sender, id: pending?.id ?? --this.#lastUnasked } }
       : { self: instance.id, time: this.#scheduler.time, sender, msg }
-    this.#take(instance, entry.rules, entry.name, trigger, envelope, entry.isRequest)
+    this.#take(instance, entry.rules, entry.name, trigger, envelope, 'replyTo' in trigger ? trigger.replyTo.id : undefined)
   }
 
   #answered(instance: EngineInstance, envelope: Envelope): void {
@@ -79,7 +79,7 @@ export class Steps {
     instance.asks?.delete(key)
     const rules = instance.family.answers.get(nameIn(key))
     if (rules === undefined) return this.#unhandled(instance, envelope)
-    this.#take(instance, rules, key, { self: instance.id, time: this.#scheduler.time, key, reply: envelope.msg }, envelope, false)
+    this.#take(instance, rules, key, { self: instance.id, time: this.#scheduler.time, key, reply: envelope.msg }, envelope)
   }
 
   #signal(instance: EngineInstance, body: SignalBody): void {
@@ -109,7 +109,7 @@ export class Steps {
   }
 
   /** Runs the rules, and commits what they say. `envelope` is the message being handled, if it is one. */
-  #take(instance: EngineInstance, rules: RuleTree | undefined, name: string, trigger: object, envelope?: Envelope, isRequest = false): void {
+  #take(instance: EngineInstance, rules: RuleTree | undefined, name: string, trigger: object, envelope?: Envelope, request?: number): void {
     const trace: string[] | undefined = this.#observation.isOn ? [] : undefined
     let evaluation: Evaluation | undefined
     let effects: readonly CheckedEffect[]
@@ -119,7 +119,7 @@ export class Steps {
         if (envelope !== undefined) this.#unhandled(instance, envelope)
         return
       }
-      effects = checkEffects(evaluation.effects, instance, isRequest, evaluation.environment)
+      effects = checkEffects(evaluation.effects, instance, request, evaluation.environment)
     } catch (error) {
       if (envelope !== undefined) this.#delivery.deadLetter(envelope, instance.id, 'crashed', error)
       return this.#lifecycle.end(instance, 'crashed', error)
@@ -142,14 +142,20 @@ export class Steps {
 
   /** Carries out effects in the order that `core/effect.ts` states. Nothing here can fail. */
   #commit(instance: EngineInstance, effects: readonly CheckedEffect[], envelope: Envelope | undefined): void {
+    for (const effect of effects) if (effect.effect === 'spawn') this.#spawn(instance, effect.as, effect)
     for (const effect of effects) {
-      if (effect.effect === 'spawn') this.#spawn(instance, effect.as, effect)
-      else if (effect.effect === 'grant') this.#delivery.find(effect.child)?.grant(effect.acquaintance)
+      if (effect.effect === 'grant') this.#delivery.find(effect.child)?.grant(effect.acquaintance)
       else if (effect.effect === 'revoke') this.#delivery.find(effect.child)?.revoke(effect.acquaintance)
     }
+    // A request that this step does not answer may be answered by any later one.
+    if (envelope?.kind === 'message' && envelope.pending !== undefined && !effects.some(isAnswer)) this.#delivery.await(envelope.pending)
     for (const effect of effects) this.#send(instance, effect, envelope)
-    if (envelope?.kind === 'message' && envelope.pending !== undefined) this.#delivery.await(envelope.pending)
-    for (const effect of effects) this.#start(instance, effect)
+    let tasks: TaskRun[] | undefined
+    for (const effect of effects) {
+      if (effect.effect === 'task') (tasks ??= []).push(this.#tasks.create(instance, effect.task, effect.key, effect.input, effect.deadline))
+      else this.#start(instance, effect)
+    }
+    if (tasks !== undefined) this.#tasks.start(tasks)
     for (const effect of effects) if (effect.effect === 'stop') this.#stop(instance, effect.child)
   }
 
@@ -177,7 +183,7 @@ export class Steps {
     this.#lifecycle.spawn(as.name, effect.family, parent, effect.config, parent.services)
   }
 
-  /** Timers, tasks and watches: what comes back to this engine as a signal. */
+  /** Timers and watches: what comes back to this engine as a signal. */
   #start(instance: EngineInstance, effect: CheckedEffect): void {
     switch (effect.effect) {
       case 'watch':
@@ -191,8 +197,6 @@ export class Steps {
       }
       case 'cancel':
         return this.#cancel(instance, effect.handle)
-      case 'task':
-        return this.#tasks.start(this.#tasks.create(instance, effect.task, effect.key, effect.input, effect.deadline))
     }
   }
 
@@ -211,4 +215,8 @@ export class Steps {
     const target = child === undefined ? instance : this.#delivery.find(child)
     if (target !== undefined) this.#lifecycle.end(target, 'stopped')
   }
+}
+
+function isAnswer({ effect }: CheckedEffect): boolean {
+  return effect === 'reply' || effect === 'forward'
 }

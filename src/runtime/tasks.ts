@@ -1,5 +1,6 @@
 import { assertData } from '../core/data.ts'
 import { IpseError } from '../core/errors.ts'
+import { isPromise } from '../core/promise.ts'
 import { Deadline } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Delivery } from './delivery.ts'
@@ -57,30 +58,33 @@ export class Tasks {
   }
 
   /**
-   * Calls the handler. One that answers at once has its outcome handled before the engine's next message, with no promise
-   * in between.
+   * Calls the handlers of tasks that a step started. Those that answer at once have their outcomes handled before the
+   * engine's next message, in order, with no promise in between.
    */
-  start(run: TaskRun): void {
-    const { engine } = run
-    // An engine's synchronous tasks share a controller: making one costs more than the rest of a step.
-    const controller = engine.abort ??= new AbortController()
+  start(runs: readonly TaskRun[]): void {
+    const ended = runs.filter(run => this.#call(run))
     this.#scheduler.lookSoon()
+    for (const run of ended.toReversed()) this.#delivery.signal(run.engine, { on: 'outcome', run }, true)
+  }
+
+  /** Answers whether the task has ended already. */
+  #call(run: TaskRun): boolean {
+    const { engine } = run
+    run.controller = new AbortController()
     let result: unknown
     try {
-      result = engine.family.tasks.get(run.name)?.(run.input, engine.live, controller.signal)
+      result = engine.family.tasks.get(run.name)?.(run.input, engine.live, run.controller.signal)
     } catch (error) {
-      return this.#finish(run, failure(error), true)
+      return this.#end(run, failure(error))
     }
-    if (!(result instanceof Promise)) return this.#finish(run, this.#done(run, result), true)
-    // This task goes on alone: its deadline must abort no other.
-    run.controller = controller
-    engine.abort = undefined
-    const settled: Promise<void> = result.then(
-      output => this.#finish(run, this.#done(run, output), false),
-      (error: unknown) => this.#finish(run, failure(error), false),
+    if (!isPromise(result)) return this.#end(run, done(run, result))
+    const settled: Promise<void> = Promise.resolve(result).then(
+      output => this.#finish(run, done(run, output)),
+      (error: unknown) => this.#finish(run, failure(error)),
     ).then(() => void engine.running?.delete(settled))
     engine.running ??= new Set()
     engine.running.add(settled)
+    return false
   }
 
   /** Ends all tasks of an engine that stops; nobody learns their outcome. */
@@ -91,28 +95,32 @@ export class Tasks {
       run.controller?.abort()
     }
     engine.tasks = undefined
-    engine.abort?.abort()
   }
 
-  #done(run: TaskRun, output: unknown): TaskEnd {
-    try {
-      assertData(output, `the output of task ${run.name}`)
-      return { outcome: 'done', output }
-    } catch (error) {
-      return failure(error)
-    }
-  }
-
-  #finish(run: TaskRun, end: TaskEnd, first: boolean): void {
-    if (run.end !== undefined) return
+  /** Answers whether this is the end of the task, and not something that comes after it. */
+  #end(run: TaskRun, end: TaskEnd): boolean {
+    if (run.end !== undefined) return false
     run.end = end
     this.#deadlines.cancel(run)
-    this.#delivery.signal(run.engine, { on: 'outcome', run }, first)
+    return true
+  }
+
+  #finish(run: TaskRun, end: TaskEnd): void {
+    if (this.#end(run, end)) this.#delivery.signal(run.engine, { on: 'outcome', run })
   }
 
   readonly #onDeadline = (run: TaskRun): void => {
-    this.#finish(run, { outcome: 'deadline', reason: 'the task did not end before its deadline' }, false)
+    this.#finish(run, { outcome: 'deadline', reason: 'the task did not end before its deadline' })
     run.controller?.abort()
+  }
+}
+
+function done(run: TaskRun, output: unknown): TaskEnd {
+  try {
+    assertData(output, `the output of task ${run.name}`)
+    return { outcome: 'done', output }
+  } catch (error) {
+    return failure(error)
   }
 }
 

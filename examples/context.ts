@@ -1,0 +1,12 @@
+import type { Node } from '../src/index.ts'
+
+/** What an example gets from the runner. */
+export interface Context {
+  /** A node that is observed from its beginning. */
+  readonly node: Node
+  readonly print: (line: string) => void
+  /** Does `work` under a title, and shows what the node did meanwhile. */
+  readonly sequence: <T>(title: string, work: () => Promise<T>) => Promise<T>
+}
+
+export type Example = (context: Context) => Promise<void>

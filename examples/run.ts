@@ -1,0 +1,73 @@
+import { setImmediate } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { createNode } from '../src/index.ts'
+import type { Context, Example } from './context.ts'
+import { customEngine } from './custom-engine.ts'
+import { encryptAndDecrypt } from './encrypt-and-decrypt.ts'
+import { lifecycle } from './lifecycle.ts'
+import { shareAndRevoke } from './share-and-revoke.ts'
+import { signAndVerify } from './sign-and-verify.ts'
+import { Trace } from './trace.ts'
+
+const examples: ReadonlyMap<string, Example> = new Map([
+  ['lifecycle', lifecycle],
+  ['sign-and-verify', signAndVerify],
+  ['encrypt-and-decrypt', encryptAndDecrypt],
+  ['share-and-revoke', shareAndRevoke],
+  ['custom-engine', customEngine],
+])
+
+const USAGE = `usage: npm run example NAME [-- --mermaid]
+NAME is one of: ${[...examples.keys()].join(', ')}`
+
+/** Runs one example and shows it: as text, or with `mermaid` as a Markdown document that holds nothing but its diagrams. */
+async function run(example: Example, mermaid: boolean): Promise<void> {
+  const trace = new Trace()
+  await using node = await createNode()
+  node.observe(trace.observe)
+  const showLines = () => {
+    const lines = trace.lines(trace.take())
+    if (!mermaid) for (const line of lines) console.log(`  ${line}`)
+  }
+  const context: Context = {
+    node,
+    print: line => void (mermaid || console.log(line)),
+    async sequence(title, work) {
+      showLines()
+      console.log(mermaid ? `## ${title}\n` : `\n${title}`)
+      const result = await work()
+      // Observers may hear of it a turn of the event loop later than whoever asked.
+      await setImmediate()
+      if (mermaid) console.log(`\`\`\`mermaid\n${trace.diagram(trace.take())}\n\`\`\`\n`)
+      else showLines()
+      return result
+    },
+  }
+  await example(context)
+  await node.stop()
+  if (!mermaid) console.log()
+  showLines()
+}
+
+function parse(): { readonly example: Example; readonly mermaid: boolean } | string {
+  try {
+    const { values, positionals: [name, ...more] } = parseArgs({ options: { mermaid: { type: 'boolean', default: false } }, allowPositionals: true })
+    if (name === undefined) return 'Which example?'
+    if (more.length > 0) return `One example at a time, not also ${more.join(', ')}`
+    const example = examples.get(name)
+    return example === undefined ? `There is no example ${JSON.stringify(name)}` : { example, mermaid: values.mermaid }
+  } catch (error) {
+    return error instanceof Error ? error.message : 'The arguments cannot be read'
+  }
+}
+
+// Whoever reads may have read enough, as `| head` does.
+process.stdout.on('error', () => process.exit())
+
+const parsed = parse()
+if (typeof parsed === 'string') {
+  console.error(`${parsed}\n${USAGE}`)
+  process.exitCode = 2
+} else {
+  await run(parsed.example, parsed.mermaid)
+}

@@ -1,0 +1,302 @@
+import { describe, expect, test, vi } from 'vitest'
+import {
+  allOf, always, cancel, child, createNode, firstOf, forward, grant, keep, reply, request, rule, send, spawn, stop, task, timer, update, watch,
+} from '../../src/index.ts'
+import type { EngineRef, Observed, Rules, Told } from '../../src/index.ts'
+import { simulate } from '../../src/simulation.ts'
+import type { Simulation } from '../../src/simulation.ts'
+import { box, outcomeOf } from './box.ts'
+import type { Box, BoxProtocol, BoxRules } from './box.ts'
+
+async function withBox(rules: BoxRules, scenario: (to: EngineRef<BoxProtocol>, world: { sim: Simulation; node: ReturnType<Simulation['createNode']>; events: Observed[] }) => Promise<void>, seed = 1) {
+  const sim = simulate({ seed })
+  const node = sim.createNode()
+  const events: Observed[] = []
+  node.observe(event => events.push(event))
+  await sim.run(async () => {
+    const to = await node.spawn(box(rules), { name: 'box' })
+    await scenario(to, { sim, node, events })
+    await node.stop()
+  })
+}
+
+describe('steps', () => {
+  test('S10: one at a time, and none inside a call of the host', async () => {
+    let depth = 0
+    let steps = 0
+    const enter = () => {
+      expect(++depth).toBe(1)
+      steps++
+      depth--
+      return []
+    }
+    const sim = simulate({ seed: 10 })
+    const node = sim.createNode()
+    await sim.run(async () => {
+      const to = await node.spawn(box({ put: enter, get: t => { enter(); return reply({ n: t.msg.n }) } }), { name: 'box' })
+      const a = node.client('a')
+      let inside = 0
+      node.observe(() => {
+        if (inside++ > 20) return
+        const before = steps
+        a.tell(to, { type: 'Put', n: 1 })
+        expect(steps).toBe(before)
+      })
+      const before = steps
+      const asked = a.ask(to, { type: 'GetRequest', n: 1 })
+      for (let n = 0; n < 10; n++) a.tell(to, { type: 'Put', n })
+      expect(steps).toBe(before)
+      await asked
+      await sim.sleep(1)
+      expect(steps).toBeGreaterThan(20)
+      await node.stop()
+    })
+    expect(sim.reported).toEqual([])
+  })
+
+  const bad: [string, (to: EngineRef<BoxProtocol>) => unknown][] = [
+    ['an action that throws', () => { throw new Error('no') }],
+    ['a promise', () => Promise.resolve()],
+    ['a promise among effects', () => [Promise.resolve()]],
+    ['an object that is no effect', () => ({ reply: 1 })],
+    ['an unknown effect', () => ({ effect: 'explode' })],
+    ['a message without a type', to => send(to, JSON.parse('{"n":1}'))],
+    ['a function in a message', to => send(to, Object.assign(JSON.parse('{"type":"Put"}'), { n: () => 1 }))],
+    ['a target that is no EngineID', () => Reflect.apply(send, undefined, ['box', { type: 'Put', n: 1 }])],
+    ['an environment that is no data', () => update({ log: [], kept: [], children: 0, now: new Date(0) })],
+    ['an environment that is no object', () => update(Reflect.apply(Number, undefined, [1]))],
+    ['a reply without a request', () => reply({ n: 1 })],
+    ['a forward without a request', to => Reflect.apply(forward, undefined, [{}, to])],
+    ['an undeclared task', () => task('nap', { n: 1 }, { key: 'k' })],
+    ['a task without a key', () => task('work', { n: 1 }, { key: '' })],
+    ['two tasks with one key', () => [task('work', { n: 1 }, { key: 'k' }), task('work', { n: 2 }, { key: 'k' })]],
+    ['a request with an undeclared key', to => request(to, { type: 'GetRequest', n: 1 }, { key: 'nope' })],
+    ['two requests with one key', to => [1, 2].map(n => request(to, { type: 'GetRequest', n }, { key: 'ask' }))],
+    ['a deadline that is no number', to => request(to, { type: 'GetRequest', n: 1 }, { key: 'ask', deadline: NaN })],
+    ['an undeclared timer', () => timer('boom', { after: 1 })],
+    ['a timer in the past', () => timer('tick', { after: -1 })],
+    ['an endless timer', () => timer('tick', { after: Infinity })],
+    ['an undeclared cancel', () => cancel('boom')],
+    ['a family that is not listed', to => spawn(box({}), { as: child(box({}), to, 0) })],
+    ['a grant for an engine that is no child', to => grant(to, to)],
+    ['stopping an engine that is no child', to => stop({ ...to, name: 'box/99' })],
+    ['a reply to nothing', () => Reflect.apply(reply, undefined, [{ n: 1 }, { to: 7 }])],
+  ]
+
+  test.each(bad)('S11: %s crashes the step, and nothing of it happens', async (_name, make) => {
+    const received: number[] = []
+    const tasks: number[] = []
+    await withBox({
+      put: (t, _c, e) => {
+        const effect = make(t.self)
+        const rest = Array.isArray(effect) ? effect : [effect]
+        // Good effects on both sides of the bad one.
+        return Reflect.apply(Array.of, undefined, [send({ ...t.self, name: 'sink' }, { type: 'Put', n: 1 }), task('work', { n: 1 }, { key: 'w' }), timer('tick', { after: 1 }), update({ ...e, children: 1 }), ...rest, send({ ...t.self, name: 'sink' }, { type: 'Put', n: 2 })])
+      },
+      work: ({ n }) => { tasks.push(n); return n },
+      elapsed: () => { received.push(-1); return [] },
+    }, async (to, { sim, node, events }) => {
+      await node.spawn(box({ put: t => { received.push(t.msg.n); return [] } }), { name: 'sink' })
+      node.client('a').tell(to, { type: 'Put', n: 0 })
+      await sim.sleep(5)
+      expect(received).toEqual([])
+      expect(tasks).toEqual([])
+      expect(events.filter(e => e.kind === 'dead-letter')).toMatchObject([{ reason: 'crashed', name: 'Put', error: {} }])
+      expect(events.filter(e => e.kind === 'ended')).toMatchObject([{ reason: 'crashed', engine: to }])
+    })
+  })
+
+  test('S11: a guard that throws or answers with a promise crashes the step', async () => {
+    for (const guard of [() => { throw new Error('no') }, () => Promise.resolve(1)]) {
+      await withBox({ putRules: rule<Box, Told<BoxProtocol, 'Put'>, unknown>(guard, () => []) }, async (to, { sim, node, events }) => {
+        node.client('a').tell(to, { type: 'Put', n: 0 })
+        await sim.sleep(1)
+        expect(events.find(e => e.kind === 'ended')).toMatchObject({ reason: 'crashed' })
+      })
+    }
+  })
+
+  test('S11: an engine that changes its environment or a message in place crashes on the seeded host', async () => {
+    const vandals: BoxRules['put'][] = [
+      (_t, _c, e) => { Reflect.apply(Array.prototype.push, e.log, [1]); return [] },
+      t => { if (!Reflect.set(t.msg, 'n', 2)) throw new TypeError('frozen'); return [] },
+    ]
+    for (const put of vandals) {
+      await withBox({ ...put && { put } }, async (to, { sim, node, events }) => {
+        node.client('a').tell(to, { type: 'Put', n: 0 })
+        await sim.sleep(1)
+        expect(events.find(e => e.kind === 'ended')).toMatchObject({ reason: 'crashed' })
+      })
+    }
+  })
+
+  test('S12: effects are carried out in their order, stop last', async () => {
+    const order: string[] = []
+    const kid = box({ closed: true, put: t => { order.push(`child ${t.msg.n}`); return [] } })
+    await withBox({
+      children: () => [kid],
+      put: (t, _c, e) => t.msg.n > 0 ? [] : [
+        stop(),
+        task('work', { n: 1 }, { key: 'w' }),
+        send(child(kid, t.self, 0), { type: 'Put', n: 7 }),
+        send({ ...t.self, name: 'sink' }, { type: 'Put', n: 1 }),
+        grant(child(kid, t.self, 0), t.sender),
+        spawn(kid, { as: child(kid, t.self, 0) }),
+        send({ ...t.self, name: 'sink' }, { type: 'Put', n: 2 }),
+        update({ ...e, children: 1 }),
+      ],
+      work: ({ n }) => { order.push('task'); return n },
+      release: () => { order.push('released') },
+    }, async (to, { sim, node, events }) => {
+      await node.spawn(box({ put: t => { order.push(`sink ${t.msg.n}`); return [] } }), { name: 'sink' })
+      node.client('a').tell(to, { type: 'Put', n: 0 })
+      await sim.sleep(1)
+      expect(order.filter(o => o.startsWith('sink'))).toEqual(['sink 1', 'sink 2'])
+      expect(order.indexOf('task')).toBeGreaterThanOrEqual(0)
+      expect(order.indexOf('task')).toBeLessThan(order.indexOf('released'))
+      const kinds = events.filter(e => e.kind === 'spawned' || e.kind === 'ended').map(e => `${e.kind} ${e.engine.name}`)
+      expect(kinds).toEqual(['spawned box', 'spawned sink', 'spawned box/0', 'ended box/0', 'ended box'])
+    })
+  })
+
+  test('S13: firstOf takes the first that holds; allOf all that hold at first, the environment threaded through', async () => {
+    type R = Rules<Box, Told<BoxProtocol, 'Put'>>
+    const log = (n: number): R => always((_t, _c, e) => update({ ...e, log: [...e.log, n] }))
+    const when = (holds: (n: number, logged: number) => boolean, n: number): R =>
+      rule((t, _c, e) => holds(t.msg.n, e.log.length) ? n : undefined, (args, _t, _c, e) => update({ ...e, log: [...e.log, args] }))
+    const seen = async (putRules: R, n: number) => {
+      let result: readonly number[] = []
+      await withBox({ putRules, get: (t, _c, e) => { result = e.log; return reply({ n: t.msg.n }) } }, async (to, { sim, node }) => {
+        const a = node.client('a')
+        a.tell(to, { type: 'Put', n })
+        await sim.sleep(1)
+        await outcomeOf(a.ask(to, { type: 'GetRequest', n: 0 }))
+      })
+      return result
+    }
+    expect(await seen(firstOf(when(n => n > 5, 1), when(n => n > 3, 2), log(3)), 4)).toEqual([2])
+    expect(await seen(firstOf(when(n => n > 5, 1), when(n => n > 3, 2), log(3)), 0)).toEqual([3])
+    expect(await seen(allOf(when(n => n > 5, 1), when(n => n > 3, 2), log(3)), 4)).toEqual([2, 3])
+    // The second holds in the first environment, though not in the one that the first rule leaves.
+    expect(await seen(allOf(log(1), when((_n, logged) => logged === 0, 2), when((_n, logged) => logged > 0, 3)), 0)).toEqual([1, 2])
+    expect(await seen(firstOf(allOf(when(n => n > 9, 1), when(n => n > 8, 2)), allOf(log(3), log(4))), 0)).toEqual([3, 4])
+    expect(await seen(rule(t => t.msg.n, n => update({ log: [n], kept: [], children: 0 }), (n, _t, _c, e) => update({ ...e, log: [...e.log, n + 1] })), 5)).toEqual([5, 6])
+  })
+
+  test('S14: when no guard holds or every action declines, the message is a dead letter and its asker is told', async () => {
+    await withBox({ get: () => undefined, putRules: rule(() => undefined, () => []) }, async (to, { sim, node, events }) => {
+      const a = node.client('a')
+      expect(await outcomeOf(a.ask(to, { type: 'GetRequest', n: 0 }))).toBe('unhandled')
+      a.tell(to, { type: 'Put', n: 0 })
+      await sim.sleep(1)
+      expect(events.filter(e => e.kind === 'dead-letter')).toMatchObject([{ name: 'GetRequest', reason: 'unhandled' }, { name: 'Put', reason: 'unhandled' }])
+    })
+  })
+
+  test('S15: two answers in a step, or none, crash it', async () => {
+    const unsettled: BoxRules['get'][] = [
+      () => [reply({ n: 1 }), ...JSON.parse('[{"effect":"reply","response":{"n":1}}]')],
+      t => [reply({ n: 1 }), forward(t, { ...t.self, name: 'other' })],
+      () => JSON.parse('[{"effect":"timer","handle":"tick","after":1}]'),
+    ]
+    for (const get of unsettled) {
+      await withBox({ ...get && { get } }, async (to, { node }) => {
+        expect(await outcomeOf(node.client('a').ask(to, { type: 'GetRequest', n: 0 }))).toBe('crashed')
+      })
+    }
+    for (const get of [t => keep(t.replyTo), t => task('work', { n: 1, replyTo: t.replyTo }, { key: 'k' })] satisfies BoxRules['get'][]) {
+      await withBox({ get }, async (to, { node, events }) => {
+        const waiting = outcomeOf(node.client('a').ask(to, { type: 'GetRequest', n: 0 }, { deadline: 10 }))
+        expect(await waiting).toBe('deadline')
+        expect(events.some(e => e.kind === 'ended')).toBe(false)
+      })
+    }
+  })
+
+  test('S16: observers are told after the commit, in order, and may not break anything', async () => {
+    const sim = simulate({ seed: 16 })
+    const node = sim.createNode()
+    await sim.run(async () => {
+      let committed = 0
+      const to = await node.spawn(box({ get: t => { committed++; return reply({ n: t.msg.n }) } }), { name: 'box' })
+      const events: string[] = []
+      const stopObserving = node.observe(event => {
+        if (event.kind === 'step') events.push(`step ${committed}`)
+        if (event.kind === 'message') events.push(`${event.name} ${event.id} ${event.inReplyTo}`)
+      })
+      node.observe(() => { throw new Error('a bad observer') })
+      const a = node.client('a')
+      expect(await a.ask(to, { type: 'GetRequest', n: 1 })).toEqual({ n: 1 })
+      await sim.sleep(1)
+      const [asked] = events
+      const id = asked?.split(' ')[1]
+      expect(events).toEqual([`GetRequest ${id} 0`, 'step 1', `GetResponse 0 ${id}`])
+      expect(sim.reported.length).toBe(3)
+      stopObserving()
+      await a.ask(to, { type: 'GetRequest', n: 2 })
+      expect(events.length).toBe(3)
+      await node.stop()
+    })
+  })
+
+  test('S16: an observer that changes what it sees changes nothing else', async () => {
+    const sim = simulate({ seed: 16 })
+    const node = sim.createNode()
+    node.observe(event => { if (event.kind === 'message') Reflect.set(Object(event.msg), 'n', 99) })
+    await sim.run(async () => {
+      const to = await node.spawn(box({ get: t => reply({ n: t.msg.n }) }), { name: 'box' })
+      expect(await node.client('a').ask(to, { type: 'GetRequest', n: 1 })).toEqual({ n: 1 })
+      await node.stop()
+    })
+  })
+
+  test('S17: a busy engine does not keep others waiting', async () => {
+    const node = await createNode()
+    let rounds = 0
+    const spinning = box({ put: t => { rounds++; return send(t.self, { type: 'Put', n: 0 }) } })
+    const loop = await node.spawn(spinning, { name: 'spinning' })
+    const calm = await node.spawn(box({ get: t => reply({ n: t.msg.n }) }), { name: 'calm' })
+    const a = node.client('a')
+    a.tell(loop, { type: 'Put', n: 0 })
+    for (let n = 0; n < 100; n++) expect(await a.ask(calm, { type: 'GetRequest', n })).toEqual({ n })
+    expect(rounds).toBeGreaterThan(100)
+    await node.stop()
+  })
+
+  test('S17: endless work in microtasks leaves the event loop its turns', async () => {
+    const node = await createNode()
+    const loop = await node.spawn(box({ put: t => send(t.self, { type: 'Put', n: 0 }), get: t => reply({ n: t.msg.n }) }), { name: 'loop' })
+    const a = node.client('a')
+    a.tell(loop, { type: 'Put', n: 0 })
+    let isOver = false
+    const asking = (async () => { while (!isOver) await a.ask(loop, { type: 'GetRequest', n: 0 }) })()
+    // Each of these needs a turn of the event loop; without one, this test would never end.
+    for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setTimeout(resolve, 0))
+    isOver = true
+    await asking
+    await node.stop()
+  })
+
+  test('an unobserved node builds no events', async () => {
+    const sim = simulate({ seed: 1 })
+    const node = sim.createNode()
+    const spy = vi.fn()
+    const off = node.observe(spy)
+    off()
+    await sim.run(async () => {
+      await node.spawn(box({}), { name: 'box' })
+      await node.stop()
+    })
+    expect(spy).not.toHaveBeenCalled()
+  })
+
+  test('watching needs a rule to hear of it', async () => {
+    await withBox({ put: t => watch({ ...t.self, name: 'nobody' }), terminated: (t, _c, e) => update({ ...e, log: [1], children: t.reason === 'stopped' ? 1 : 2 }), get: (_t, _c, e) => reply({ n: e.children }) },
+      async (to, { sim, node }) => {
+        const a = node.client('a')
+        a.tell(to, { type: 'Put', n: 0 })
+        await sim.sleep(1)
+        expect(await a.ask(to, { type: 'GetRequest', n: 0 })).toEqual({ n: 1 })
+      })
+  })
+})
