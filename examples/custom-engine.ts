@@ -23,7 +23,7 @@ const gateConfig = z.object({
 type SubmitResponse = ResponseOf<GateProtocol, 'SubmitRequest'>
 interface Submission { readonly data: Uint8Array; readonly isApproved: boolean; readonly replyTo: ReplyTo<SubmitResponse> }
 
-/** Keys and timer handles end in the submission's ticket, as in `sign/7`. */
+/** Submissions are numbered from 0: that is their ticket, in which keys and timer handles end, as in `sign/7`. */
 interface Gate {
   protocol: GateProtocol
   config: typeof gateConfig
@@ -38,21 +38,25 @@ const gate = defineEngine<Gate>({
     messages: {
       SubmitRequest: always(function waitForApproval({ msg: { data }, replyTo }, { patience }, { tickets, open }) {
         const submission: Submission = { data, isApproved: false, replyTo }
-        return [keep(replyTo), timer(`expire/${tickets}`, { after: patience }), update({ tickets: tickets + 1, open: open.set(`${tickets}`, submission) })]
+        const next = { tickets: tickets + 1, open: open.set(`${tickets}`, submission) }
+        return [keep(replyTo), timer(`expire/${tickets}`, { after: patience }), update(next)]
       }),
       Approve: rule(function checkApprover({ sender, msg: { ticket } }, { approver }, { open }) {
         const submission = open.get(ticket)
         return submission?.isApproved === false && sameEngine(sender, approver) ? submission : undefined
       }, function connectToIdentity(submission, { msg: { ticket } }, { im, identity: externalIdentity }, { tickets, open }) {
+        const ask = { type: 'ConnectIdentityRequest', externalIdentity, backend: { type: 'LocalMemory' }, capabilities: 'Commit' } as const
         return [
           cancel(`expire/${ticket}`),
-          request(im, { type: 'ConnectIdentityRequest', externalIdentity, backend: { type: 'LocalMemory' }, capabilities: 'Commit' }, { key: `connect/${ticket}` }),
+          request(im, ask, { key: `connect/${ticket}` }),
           update({ tickets, open: open.set(ticket, { ...submission, isApproved: true }) }),
         ]
       }),
     },
     answers: {
-      connect: rule(({ key }, _config, { open }) => open.get(ticketIn(key)), function signSubmission({ data }, { key, reply: identity, failure }, _config, environment) {
+      connect: rule(function findSubmission({ key }, _config, { open }) {
+        return open.get(ticketIn(key))
+      }, function signSubmission({ data }, { key, reply: identity, failure }, _config, environment) {
         return identity && 'commitmentEngine' in identity
           ? request(identity.commitmentEngine, { type: 'CommitmentRequest', data }, { key: `sign/${ticketIn(key)}` })
           : settle(key, environment, refuse('not-signed', `Not signed: ${failure ?? 'this gate may not commit in the name of the identity'}`))

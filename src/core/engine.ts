@@ -155,7 +155,7 @@ function messagesOf(protocol: ProtocolDefinition, rulebook: Rulebook, fault: (pr
     if (rules === undefined) throw fault(`the message ${name} has no rule`)
     entries.set(name, {
       name, rules: assertRule(rules), isRequest, fields, schema: z.strictObject({ type: z.literal(name), ...fields }), redact: redactionOf(fields),
-      response: { name: name.replace(/Request$/, 'Response'), redact: redactionOf(Object.assign({}, ...answers)) },
+      response: { name: `${name.replace(/Request$/, '')}Response`, redact: redactionOf(Object.assign({}, ...answers)) },
     })
   }
   for (const [name, { fields, reply }] of Object.entries(protocol.requests)) add(name, fields, answersOf(reply), true)

@@ -38,7 +38,7 @@ export interface ProtocolDefinition {
   readonly version: number
   /** The codes its refusals may have. */
   readonly codes: readonly string[]
-  /** Messages that are answered once. Their names end in `Request`; traces name the answer `…Response`. */
+  /** Messages that are answered once. Traces call the answer to a `FooRequest` `FooResponse`. */
   readonly requests: { readonly [name: string]: Exchange<Shape, unknown> }
   /** Messages without an answer. */
   readonly tells: { readonly [name: string]: Shape }
@@ -54,7 +54,6 @@ export function defineProtocol<const D extends ProtocolDefinition>(definition: D
     if ('type' in shape) throw fault(`${name} has a field "type", which is the message's name`)
   }
   for (const name of Object.keys(requests)) {
-    if (!name.endsWith('Request')) throw fault(`the request ${name} must have a name that ends in "Request"`)
     if (name in tells) throw fault(`${name} is both a request and a tell`)
   }
   return Object.freeze(definition)

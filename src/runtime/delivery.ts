@@ -63,7 +63,7 @@ export class Delivery {
   /** The engine of that name on this node, if it lives. */
   find(id: EngineID): EngineInstance | undefined {
     const target = targetOf(id)
-    if (target instanceof EngineInstance && target.id.node === this.#node && this.engines.get(target.id.name) === target) return target
+    if (target instanceof EngineInstance && target.home === this) return target.status === 'ended' ? undefined : target
     return id.node === null || id.node === this.#node ? this.engines.get(id.name) : undefined
   }
 
@@ -172,7 +172,6 @@ export class Delivery {
   }
 
   #answer(from: EngineInstance, to: EngineID, pending: Pending, response: unknown): void {
-    if (!pending.isOpen) return this.#misreply(from, to, response, pending.entry, 'late-reply')
     if (pending.responder !== from) return this.#misreply(from, to, response, pending.entry, 'not-asked')
     this.close(pending)
     const { asker } = pending

@@ -13,6 +13,8 @@ export type Status = 'spawned' | 'starting' | 'running' | 'stopping' | 'ended'
 /** An engine that lives on this node: its configuration, environment and mailbox, and what it owes and is owed. */
 export class EngineInstance implements Principal {
   readonly id: EngineID
+  /** What delivers to it: tells its node from others in the process. */
+  readonly home: object
   readonly family: EngineFamily
   readonly parent: EngineInstance | undefined
   readonly config: unknown
@@ -51,8 +53,9 @@ export class EngineInstance implements Principal {
   onEnded: (() => void)[] | undefined = undefined
 
   /** `name` makes the EngineID that leads back to this instance. */
-  constructor(name: (instance: EngineInstance) => EngineID, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object) {
+  constructor(name: (instance: EngineInstance) => EngineID, home: object, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object) {
     this.id = name(this)
+    this.home = home
     this.family = family
     this.parent = parent
     this.config = config

@@ -44,7 +44,7 @@ export class Lifecycle {
 
   /** Registers an engine. It starts on its first turn, before any message. */
   spawn(name: string, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object): EngineInstance {
-    const instance = new EngineInstance(self => addressOf(this.#node, name, self), family, parent, config, services)
+    const instance = new EngineInstance(self => addressOf(this.#node, name, self), this.#delivery, family, parent, config, services)
     this.#delivery.engines.set(name, instance)
     if (parent !== undefined) {
       parent.children ??= new Set()

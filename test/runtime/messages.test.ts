@@ -127,6 +127,21 @@ describe('messages', () => {
     })
   })
 
+  test('S6: what a stranger sends takes no room and is seen by no one but as a dead letter', async () => {
+    const sim = simulate({ seed: 6 })
+    const node = sim.createNode()
+    const kinds: string[] = []
+    await sim.run(async () => {
+      const to = await node.spawn(box({ closed: true, capacity: 1, get: t => reply({ n: t.msg.n }) }), { name: 'closed', acquaintances: [node.client('friend').id] })
+      node.observe(event => kinds.push(event.kind))
+      for (let n = 0; n < 5; n++) node.client('stranger').tell(to, { type: 'Put', n })
+      expect(await outcomeOf(node.client('friend').ask(to, { type: 'GetRequest', n: 1 }))).toBe('ok {"n":1}')
+      await sim.sleep(1)
+      expect(kinds).toEqual([...Array.from({ length: 5 }, () => 'dead-letter'), 'message', 'step', 'message'])
+      await node.stop()
+    })
+  })
+
   test('S6: a namesake on another node is another', async () => {
     const sim = simulate({ seed: 6 })
     const node = sim.createNode()
@@ -185,6 +200,24 @@ describe('messages', () => {
       data.fill(9)
       await sim.sleep(1)
       expect(kept).toEqual([Uint8Array.of(1, 2, 3)])
+      await node.stop()
+    })
+  })
+
+  test('S8: what a client is answered is its own: changing it changes nothing in the engine', async () => {
+    const sim = simulate({ seed: 8 })
+    const node = sim.createNode()
+    const protocol = defineProtocol({ id: 'test/store', version: 1, codes: [], requests: { ReadRequest: exchange({}, { data: z.custom<Uint8Array>() }) }, tells: {} })
+    interface Store { protocol: ProtocolOf<typeof protocol>; config: z.ZodObject<{}>; environment: { readonly data: Uint8Array } }
+    const engine = defineEngine<Store>({
+      protocol, config: z.strictObject({}), environment: () => ({ data: Uint8Array.of(1, 2, 3) }), open: true,
+      behaviour: { messages: { ReadRequest: always((_t, _c, e) => reply({ data: e.data })) } },
+    })
+    await sim.run(async () => {
+      const to = await node.spawn(engine, { name: 'store' })
+      const a = node.client('a')
+      ;(await a.ask(to, { type: 'ReadRequest' })).data.fill(0)
+      expect((await a.ask(to, { type: 'ReadRequest' })).data).toEqual(Uint8Array.of(1, 2, 3))
       await node.stop()
     })
   })

@@ -18,8 +18,8 @@ type Op =
   | { readonly op: 'share' | 'unshare'; readonly to: number }
 
 const ops = z.array(z.custom<Op>(value => typeof value === 'object'))
-/** A message knows its way, and how many its sender had sent on it before. */
-const mark = z.strictObject({ from: z.string(), to: z.string(), n: z.number() })
+/** A message knows its way, and how many its sender had sent on it before; one that is poison comes from a step that crashes. */
+const mark = z.strictObject({ from: z.string(), to: z.string(), n: z.number(), isPoison: z.boolean() })
 const protocol = defineProtocol({
   id: 'test/puppet', version: 1, codes: ['no'],
   requests: { DoRequest: exchange({ program: ops, mark }, { done: z.number() }) },
@@ -82,7 +82,7 @@ function puppetOf(record: Record): Engine<Puppet> {
     const marked = (to: EngineID) => {
       const n = environment.sent.get(to.name) ?? 0
       environment = { ...environment, sent: environment.sent.set(to.name, n + 1) }
-      return { from: t.self.name, to: to.name, n }
+      return { from: t.self.name, to: to.name, n, isPoison: t.msg.program.some(({ op }) => op === 'crash' || op === 'misname') }
     }
     const key = () => {
       environment = { ...environment, keys: environment.keys + 1 }
@@ -129,6 +129,7 @@ function puppetOf(record: Record): Engine<Puppet> {
       }
     }
     if (replyTo && !isSettled) effects.push(reply({ done: 0 }, { to: replyTo }))
+    if (t.msg.mark.isPoison) record.problems.push(`${t.self.name} got a message of a step that crashed`)
     // Logged last: a step that crashed by itself has handled nothing.
     record.handled.push({ target: t.self.name, mark: t.msg.mark })
     return [...effects, update(environment)]
@@ -217,10 +218,10 @@ describe('random programs', () => {
         const n = sent.get(pair) ?? 0
         sent.set(pair, n + 1)
         if (isAsk) {
-          asks.push(client.askRaw(target, { type: 'DoRequest', program: steps, mark: { from: `c${c}`, to: `p${to}`, n } }, { deadline: 1000 })
+          asks.push(client.askRaw(target, { type: 'DoRequest', program: steps, mark: { from: `c${c}`, to: `p${to}`, n, isPoison: false } }, { deadline: 1000 })
             .then(() => 'ok', (error: { code: string }) => error.code).finally(() => settledAsks++))
         } else {
-          client.tell(target, { type: 'Do', program: steps, mark: { from: `c${c}`, to: `p${to}`, n } })
+          client.tell(target, { type: 'Do', program: steps, mark: { from: `c${c}`, to: `p${to}`, n, isPoison: false } })
         }
         if (wait > 0) await sim.sleep(wait)
       }

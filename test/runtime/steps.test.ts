@@ -128,6 +128,13 @@ describe('steps', () => {
         expect(events.find(e => e.kind === 'ended')).toMatchObject({ reason: 'crashed' })
       })
     }
+    // Also one that a step made.
+    await withBox({ put: (t, _c, e) => t.msg.n === 0 ? update({ ...e, log: [1] }) : (Reflect.apply(Array.prototype.push, e.log, [2]), []) }, async (to, { sim, node, events }) => {
+      node.client('a').tell(to, { type: 'Put', n: 0 })
+      node.client('a').tell(to, { type: 'Put', n: 1 })
+      await sim.sleep(1)
+      expect(events.find(e => e.kind === 'ended')).toMatchObject({ reason: 'crashed', error: { name: 'TypeError' } })
+    })
   })
 
   test('S12: effects are carried out in their order, stop last', async () => {
@@ -180,6 +187,9 @@ describe('steps', () => {
     // The second holds in the first environment, though not in the one that the first rule leaves.
     expect(await seen(allOf(log(1), when((_n, logged) => logged === 0, 2), when((_n, logged) => logged > 0, 3)), 0)).toEqual([1, 2])
     expect(await seen(firstOf(allOf(when(n => n > 9, 1), when(n => n > 8, 2)), allOf(log(3), log(4))), 0)).toEqual([3, 4])
+    // One action that declines does not silence the next.
+    expect(await seen(rule(t => t.msg.n, () => undefined, (n, _t, _c, e) => update({ ...e, log: [n] })), 8)).toEqual([8])
+    expect(await seen(allOf(always(() => undefined), log(2)), 0)).toEqual([2])
     expect(await seen(rule(t => t.msg.n, n => update({ log: [n], kept: [], children: 0 }), (n, _t, _c, e) => update({ ...e, log: [...e.log, n + 1] })), 5)).toEqual([5, 6])
   })
 
