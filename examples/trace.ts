@@ -33,16 +33,14 @@ export class Trace {
    */
   diagram(events: readonly Observed[]): string {
     const participants = new Participants(this.#families)
-    const waiting = new Waiting()
     const lines = events.flatMap((event): readonly string[] => {
       switch (event.kind) {
         case 'message': {
-          waiting.add(event)
           const code = refusalCode(event)
           return [`${participants.id(event.sender)}->>${participants.id(event.target)}: ${escaped(event.name + (code === undefined ? '' : ` (${code})`))}`]
         }
         case 'step':
-          return waiting.remove(event.engine, event.trigger)
+          return event.on === 'message' || event.on === 'answer'
             ? event.rules.map(rule => `Note over ${participants.id(event.engine)}: ${escaped(sentence(rule))}`) : []
         case 'spawned':
           return event.parent === undefined ? [] : [`${participants.id(event.parent)}->>${participants.id(event.engine)}: Spawn`]
@@ -126,31 +124,6 @@ function roleOf(family: string | undefined): string {
   const words = family.slice(family.lastIndexOf('/') + 1).match(/[A-Za-z0-9]+/g) ?? []
   return `${words.map(word => word.charAt(0).toUpperCase() + word.slice(1)).join('')}Engine`
 }
-
-/** The messages that engines have not handled yet, to tell the steps that handle one from others. */
-class Waiting {
-  readonly #names = new Map<string, string[]>()
-
-  add({ target, name, inReplyTo }: ObservedMessage): void {
-    const key = formatEngineID(target)
-    const names = this.#names.get(key) ?? []
-    this.#names.set(key, names)
-    names.push(inReplyTo === 0 ? name : REPLY)
-  }
-
-  /** Whether that step handled a message: it is named after it, or after the request that a reply is to. */
-  remove(engine: EngineID, trigger: string): boolean {
-    const names = this.#names.get(formatEngineID(engine)) ?? []
-    const index = names.indexOf(trigger)
-    const at = index < 0 ? names.indexOf(REPLY) : index
-    if (at < 0) return false
-    names.splice(at, 1)
-    return true
-  }
-}
-
-/** No message has an empty name. */
-const REPLY = ''
 
 function refusalCode({ msg, inReplyTo }: ObservedMessage): string | undefined {
   return inReplyTo !== 0 && typeof msg === 'object' && msg !== null && 'err' in msg && 'code' in msg ? String(msg.code) : undefined

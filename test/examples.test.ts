@@ -92,7 +92,7 @@ describe('lifecycle', () => {
       title: 'Generating an identity',
       participants: ['Client', IM, 'CommitmentEngine', 'DecryptionEngine'],
       arrows: [['Client', IM, 'GenerateIdentityRequest'], [IM, 'CommitmentEngine', 'Spawn'], [IM, 'DecryptionEngine', 'Spawn'], [IM, 'Client', 'GenerateIdentityResponse']],
-      notes: ['Check request id', 'Create identity'],
+      notes: ['Create new identity'],
     },
     {
       title: 'Connecting to an existing identity',
@@ -104,7 +104,7 @@ describe('lifecycle', () => {
       title: 'Deleting an identity',
       participants: ['Client', IM],
       arrows: [['Client', IM, 'DeleteIdentityRequest'], [IM, 'Client', 'DeleteIdentityResponse']],
-      notes: ['Check if identity exists', 'Delete identity'],
+      notes: ['Check if identity exists', 'Delete identity if exists'],
     },
   ]
 

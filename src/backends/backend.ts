@@ -1,4 +1,5 @@
 import type { ExternalIdentity } from '../core/engine-id.ts'
+import { Fault } from '../core/errors.ts'
 import type { Refusal } from '../core/errors.ts'
 
 export type Capabilities = 'Commit' | 'Decrypt' | 'CommitAndDecrypt'
@@ -73,7 +74,13 @@ export function includes(have: Capabilities, want: Capabilities): boolean {
 
 /** The backend of that name, if it is among them. */
 export function findBackend({ backends }: Backends, name: BackendName): Backend | undefined {
+  if (!Array.isArray(backends)) throw new Fault('invalid-argument', 'Identity engines are spawned with services: { backends: [localMemory()] }, or others')
   return backends.find(backend => sameBackend(backend.name, name))
+}
+
+/** For people. */
+export function describeBackend(name: BackendName): string {
+  return name.type === 'LocalConnection' ? `${name.type} (${name.subtype})` : name.type
 }
 
 export function sameBackend(a: BackendName, b: BackendName): boolean {

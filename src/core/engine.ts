@@ -52,8 +52,8 @@ export interface Engine<in F extends Family> {
   readonly [phantom]: (family: F) => void
 }
 
-/** Checks a definition and makes a family of it. Throws `invalid-definition`. */
-export function defineEngine<F extends Family>(definition: Definition<F>): Engine<F>
+/** Checks a definition and makes a family of it: `defineEngine<MyFamily>({ … })`. Throws `invalid-definition`. */
+export function defineEngine<F extends Family = never>(definition: Definition<NoInfer<F>>): Engine<F>
 export function defineEngine(definition: AnyDefinition): object {
   return new EngineFamily(definition)
 }

@@ -62,7 +62,9 @@ export function refusalOf(error: z.core.$ZodError, fields: Fields): { readonly c
   const own = schema === undefined ? undefined : marks.get(schema)?.code
   const custom: unknown = issue?.code === 'custom' ? issue.params?.['code'] : undefined
   const code = own ?? (typeof custom === 'string' ? custom : MALFORMED)
-  return { code, err: `${PHRASES[code] ?? sentence(code)}: ${place === '' ? '' : `${place}: `}${issue?.message ?? 'it does not fit'}` }
+  const phrase = own === undefined ? PHRASES[code] ?? sentence(code) : sentence(own)
+  // A code of the field's own names the field already.
+  return { code, err: `${phrase}: ${place === '' || own !== undefined ? '' : `${place}: `}${issue?.message ?? 'it does not fit'}` }
 }
 
 const PHRASES: { readonly [code: string]: string } = { [MALFORMED]: 'Malformed request', [TOO_LARGE]: 'Too large' }

@@ -179,7 +179,7 @@ export class RuntimeNode implements Node {
     this.#assertOpen()
     const instance = this.#delivery.find(engine)
     if (instance !== undefined && this.#roots.has(instance)) return instance
-    throw new Fault('not-found', `The host spawned no engine ${JSON.stringify(engine.name)} that is still there`)
+    throw new Fault('not-found', `The host spawned no engine ${JSON.stringify(engine.name)} that is still there. A child is its parent's to grant, revoke and stop`)
   }
 
   #assertOpen(): void {

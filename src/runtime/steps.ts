@@ -13,10 +13,13 @@ import { evaluate } from './evaluation.ts'
 import type { Evaluation } from './evaluation.ts'
 import type { EngineInstance } from './instance.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import type { Observation } from './observation.ts'
+import type { Observation, ObservedStep } from './observation.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { TaskRun, Tasks } from './tasks.ts'
 import { Elapsing } from './timers.ts'
+
+/** What a step is for, as observers are told. */
+type Cause = readonly [on: ObservedStep['on'], trigger: string]
 
 /** Takes steps: one item of a mailbox, the rules for it, and their effects, all or none. */
 export class Steps {
@@ -71,7 +74,7 @@ export class Steps {
     const trigger = entry.isRequest
       ? { self: instance.id, time: this.#scheduler.time, sender, msg, replyTo: { sender, id: pending?.id ?? --this.#lastUnasked } }
       : { self: instance.id, time: this.#scheduler.time, sender, msg }
-    this.#take(instance, entry.rules, entry.name, trigger, envelope, 'replyTo' in trigger ? trigger.replyTo.id : undefined)
+    this.#take(instance, entry.rules, ['message', entry.name], trigger, envelope, 'replyTo' in trigger ? trigger.replyTo.id : undefined)
   }
 
   #answered(instance: EngineInstance, envelope: Envelope): void {
@@ -79,7 +82,7 @@ export class Steps {
     instance.asks?.delete(key)
     const rules = instance.family.answers.get(nameIn(key))
     if (rules === undefined) return this.#unhandled(instance, envelope)
-    this.#take(instance, rules, key, { self: instance.id, time: this.#scheduler.time, key, reply: envelope.msg }, envelope)
+    this.#take(instance, rules, ['answer', key], { self: instance.id, time: this.#scheduler.time, key, reply: envelope.msg }, envelope)
   }
 
   #signal(instance: EngineInstance, body: SignalBody): void {
@@ -89,27 +92,27 @@ export class Steps {
       case 'unanswered': {
         const { key } = body.pending.asker
         instance.asks?.delete(key)
-        return this.#take(instance, family.answers.get(nameIn(key)), key, { self, time, key, failure: body.failure })
+        return this.#take(instance, family.answers.get(nameIn(key)), ['answer', key], { self, time, key, failure: body.failure })
       }
       case 'elapsed': {
         const { handle } = body.timer
         // Cancelled or set anew while the signal waited.
         if (instance.timers?.get(handle) !== body.timer) return
         instance.timers.delete(handle)
-        return this.#take(instance, family.timers.get(nameIn(handle)), handle, { self, time, handle })
+        return this.#take(instance, family.timers.get(nameIn(handle)), ['timer', handle], { self, time, handle })
       }
       case 'outcome': {
         const { key, input, name, end } = body.run
         instance.tasks?.delete(key)
-        return this.#take(instance, family.outcomes.get(name), name, { self, time, key, input, ...end })
+        return this.#take(instance, family.outcomes.get(name), ['outcome', name], { self, time, key, input, ...end })
       }
       case 'terminated':
-        return this.#take(instance, family.terminated, 'Terminated', { self, time, engine: body.engine, reason: body.reason })
+        return this.#take(instance, family.terminated, ['terminated', body.engine.name], { self, time, engine: body.engine, reason: body.reason })
     }
   }
 
   /** Runs the rules, and commits what they say. `envelope` is the message being handled, if it is one. */
-  #take(instance: EngineInstance, rules: RuleTree | undefined, name: string, trigger: object, envelope?: Envelope, request?: number): void {
+  #take(instance: EngineInstance, rules: RuleTree | undefined, [on, name]: Cause, trigger: object, envelope?: Envelope, request?: number): void {
     const trace: string[] | undefined = this.#observation.isOn ? [] : undefined
     let evaluation: Evaluation | undefined
     let effects: readonly CheckedEffect[]
@@ -128,7 +131,7 @@ export class Steps {
     if (this.#freeze) freezeData(evaluation.environment)
     instance.environment = evaluation.environment
     if (trace !== undefined) {
-      this.#observation.note(this.#scheduler.time, { kind: 'step', engine: instance.id, trigger: name, rules: trace.filter(rule => rule !== '') })
+      this.#observation.note(this.#scheduler.time, { kind: 'step', engine: instance.id, on, trigger: name, rules: trace.filter(rule => rule !== '') })
     }
     this.#commit(instance, effects, envelope)
   }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createNode, encrypt, identities, identityManagement, localMemory } from '../../src/index.ts'
 import type { Client, EngineID, EngineRef, DecryptionProtocol, Node } from '../../src/index.ts'
 import { Failed, Fault, Refused } from '../../src/core/errors.ts'
-import { ELSEWHERE, HERE, outcomeOf, promptOutcomeOf, quiet, TestBackend, untyped, utf8, World } from './test-backend.ts'
+import { askAnything, ELSEWHERE, HERE, outcomeOf, promptOutcomeOf, quiet, TestBackend, untyped, utf8, World } from './test-backend.ts'
 import type { Made } from './test-backend.ts'
 
 // S34: a refused request changes nothing. Every refusal there is, each checked against all that could have changed.
@@ -68,9 +68,9 @@ async function expectRefused({ code, err, who, to, message }: Omit<Case, 'what'>
   const client = fixture[who ?? 'alice']
   const target: EngineID = to?.(fixture) ?? world.im
   const before = await stateOf(fixture)
-  const response: unknown = await client.askRaw(untyped(target), untyped(message(fixture)))
+  const response: unknown = await askAnything(client, 'askRaw', target, message(fixture))
   expect(response).toEqual({ err: expect.stringMatching(err), code })
-  const error: unknown = await client.ask(untyped(target), untyped(message(fixture))).then(() => expect.fail('it was not refused'), (reason: unknown) => reason)
+  const error: unknown = await askAnything(client, 'ask', target, message(fixture)).then(() => expect.fail('it was not refused'), (reason: unknown) => reason)
   expect(error).toBeInstanceOf(Refused)
   expect(error).toMatchObject({ code, response, message: expect.stringMatching(err) })
   await quiet()
@@ -318,7 +318,7 @@ describe('an ask to no one that could answer fails', () => {
     ['an engine that ended', 'stopped', f => f.gone.commitmentEngine],
   ])('of %s with %s', async (_, code, target) => {
     const before = await stateOf(fixture)
-    const error: unknown = await fixture.bob.ask(untyped(target(fixture)), untyped({ type: 'DecryptionRequest', data })).catch((reason: unknown) => reason)
+    const error: unknown = await askAnything(fixture.bob, 'ask', target(fixture), { type: 'DecryptionRequest', data }).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(Failed)
     expect(error).toMatchObject({ code })
     expect(await stateOf(fixture)).toEqual(before)
@@ -327,7 +327,7 @@ describe('an ask to no one that could answer fails', () => {
 
   test('and what is no EngineID is an invalid-argument', async () => {
     for (const target of [undefined, null, 'im', 7, {}, { name: 'im' }, { node: null, name: 7 }, []]) {
-      expect(await outcomeOf(fixture.bob.ask(untyped(target), { type: 'ListIdentitiesRequest' }))).toBe('invalid-argument')
+      expect(await outcomeOf(askAnything(fixture.bob, 'ask', target, { type: 'ListIdentitiesRequest' }))).toBe('invalid-argument')
     }
     for (const deadline of [NaN, Infinity, '7', null]) {
       expect(await outcomeOf(fixture.bob.ask(fixture.world.im, { type: 'ListIdentitiesRequest' }, untyped({ deadline })))).toBe('invalid-argument')

@@ -25,6 +25,12 @@ export function untyped(value: unknown) {
   return box.value
 }
 
+/** Asks whatever of whomever. */
+export async function askAnything(client: Client, how: 'ask' | 'askRaw', to: unknown, message: unknown): Promise<unknown> {
+  const response: unknown = await Reflect.apply(client[how], client, [to, message])
+  return response
+}
+
 export const utf8 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text))
 
 // ── the backend ──────────────────────────────────────────────────────────────────────────────────────────────────

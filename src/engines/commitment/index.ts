@@ -1,4 +1,4 @@
-import { findBackend } from '../../backends/backend.ts'
+import { describeBackend, findBackend } from '../../backends/backend.ts'
 import { defineEngine } from '../../core/engine.ts'
 import { Fault } from '../../core/errors.ts'
 import { commitmentBehaviour, commitmentTasks } from './behaviour.ts'
@@ -15,7 +15,7 @@ export const commitment = defineEngine<Commitment>({
   resource: {
     acquire(config, services, signal) {
       const backend = findBackend(services, config.backend)
-      if (backend === undefined) throw new Fault('not-available', `There is no ${config.backend.type} backend among the services`)
+      if (backend === undefined) throw new Fault('not-available', `There is no ${describeBackend(config.backend)} backend among the services`)
       const signer = backend.signer(config.identity, signal)
       return signer instanceof Promise ? signer.then(opened => ({ signer: opened })) : { signer }
     },

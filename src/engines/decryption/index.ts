@@ -1,4 +1,4 @@
-import { findBackend } from '../../backends/backend.ts'
+import { describeBackend, findBackend } from '../../backends/backend.ts'
 import { defineEngine } from '../../core/engine.ts'
 import { Fault } from '../../core/errors.ts'
 import { decryptionBehaviour, decryptionTasks } from './behaviour.ts'
@@ -15,7 +15,7 @@ export const decryption = defineEngine<Decryption>({
   resource: {
     acquire(config, services, signal) {
       const backend = findBackend(services, config.backend)
-      if (backend === undefined) throw new Fault('not-available', `There is no ${config.backend.type} backend among the services`)
+      if (backend === undefined) throw new Fault('not-available', `There is no ${describeBackend(config.backend)} backend among the services`)
       const decryptor = backend.decryptor(config.identity, signal)
       return decryptor instanceof Promise ? decryptor.then(opened => ({ decryptor: opened })) : { decryptor }
     },

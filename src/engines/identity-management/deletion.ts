@@ -1,4 +1,4 @@
-import { findBackend, sameBackend } from '../../backends/backend.ts'
+import { describeBackend, findBackend, sameBackend } from '../../backends/backend.ts'
 import { reply, stop, task, update } from '../../core/effect.ts'
 import { sameEngine } from '../../core/engine-id.ts'
 import { IpseError } from '../../core/errors.ts'
@@ -26,7 +26,7 @@ export function checkIfIdentityExists({ msg, sender }: Delete, _config: Config, 
 }
 
 /** From here on nobody connects. The engines serve until the backend has erased the keys, so that a failure changes nothing. */
-export function deleteIdentity({ msg, replyTo }: Delete, { backendDeadline }: Config, environment: Environment): Answer<'DeleteIdentityRequest'> {
+export function deleteIdentityIfExists({ msg, replyTo }: Delete, { backendDeadline }: Config, environment: Environment): Answer<'DeleteIdentityRequest'> {
   const { externalIdentity: identity, backend } = msg
   return [
     task('delete', { backend, identity, replyTo }, { key: `delete/${replyTo.id}`, deadline: backendDeadline }),
@@ -36,7 +36,7 @@ export function deleteIdentity({ msg, replyTo }: Delete, { backendDeadline }: Co
 
 export const erase: TaskHandlers<IdentityManagement>['delete'] = async ({ backend: name, identity }, services, signal) => {
   const backend = findBackend(services, name)
-  if (backend === undefined) return refuse('unknown-backend', `Unknown backend: this engine was given no ${name.type} backend`)
+  if (backend === undefined) return refuse('unknown-backend', `Unknown backend: this engine was given no ${describeBackend(name)} backend`)
   try {
     await backend.delete(identity, signal)
   } catch (error) {

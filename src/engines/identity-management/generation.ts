@@ -1,4 +1,4 @@
-import { findBackend, sameBackend } from '../../backends/backend.ts'
+import { describeBackend, findBackend, sameBackend } from '../../backends/backend.ts'
 import type { Effect } from '../../core/effect.ts'
 import { child, grant, keep, reply, spawn, task, update, watch } from '../../core/effect.ts'
 import { formatEngineID } from '../../core/engine-id.ts'
@@ -21,7 +21,7 @@ type Generate = AskedFor<'GenerateIdentityRequest'>
 // ── the request ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The attempt of that `requestId`, if the asker has used it. */
-export function checkRequestId({ msg, sender }: Generate, _config: Config, { attempts }: Environment): Attempt | undefined {
+export function attemptOf({ msg, sender }: Generate, { attempts }: Environment): Attempt | undefined {
   return msg.requestId === undefined ? undefined : attempts.get(attemptKey(sender, msg.requestId))
 }
 
@@ -40,7 +40,7 @@ export function repeatAnswer(attempt: Attempt, { msg, sender, replyTo }: Generat
     : responseOf(identity))
 }
 
-export function createIdentity({ msg, sender, self, replyTo }: Generate, { backendDeadline }: Config, environment: Environment): Answer<'GenerateIdentityRequest'> {
+export function createNewIdentity({ msg, sender, self, replyTo }: Generate, { backendDeadline }: Config, environment: Environment): Answer<'GenerateIdentityRequest'> {
   const { backend, params, capabilities, requestId } = msg
   const wish: Wish = { backend, params, capabilities }
   const attempt = requestId === undefined ? null : attemptKey(sender, requestId)
@@ -61,7 +61,7 @@ function isSameWish(a: Wish, b: Wish): boolean {
 
 export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ backend: name, params, capabilities, key }, services, signal) => {
   const backend = findBackend(services, name)
-  if (backend === undefined) return refuse('unknown-backend', `Unknown backend: this engine was given no ${name.type} backend`)
+  if (backend === undefined) return refuse('unknown-backend', `Unknown backend: this engine was given no ${describeBackend(name)} backend`)
   if (!backend.params.includes(params)) return refuse('unknown-params', `Unknown params: this backend generates ${backend.params.join(', ')}`)
   if (!backend.capabilities.includes(capabilities)) {
     return refuse('not-available', `Capabilities not available: this backend offers ${backend.capabilities.join(', ')}`)
