@@ -10,7 +10,7 @@ export {
   type SigningKey,
 } from './crypto/identity-name.ts'
 export { encryptionPublicKey, generateEncryptionSecret, isEncryptionPublicKey } from './crypto/x25519.ts'
-export { commit, verifyCommitment } from './crypto/commitment.ts'
+export { commit, commitmentOf, verifyCommitment } from './crypto/commitment.ts'
 export {
   CIPHERTEXT_LIMIT,
   encryptTo,

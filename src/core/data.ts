@@ -3,10 +3,13 @@ import { Fault } from './errors.ts'
 import { Table } from './table.ts'
 
 /**
- * Data is what can be encoded: null, booleans, numbers, bigints, strings, bytes, arrays, plain objects, tables, and EngineIDs.
+ * Data is what can be encoded: null, booleans, numbers, bigints of 64 bits and a sign, strings, bytes, arrays, plain objects, tables, and EngineIDs.
  * No functions, promises, dates, or instances of other classes; nothing nested deeper than {@link DEPTH}, so no cycles.
  */
 export const DEPTH = 64
+
+/** CBOR's own integers end here. */
+const BIGINT_LIMIT = 2n ** 64n
 
 /** Throws `not-encodable`, naming the place, unless `value` is data. */
 export function assertData(value: unknown, what: string): void {
@@ -25,7 +28,10 @@ export function assertChangedData(value: unknown, before: unknown, what: string)
 /** A deep copy that shares nothing mutable with the original. Throws `not-encodable` unless `value` is data. */
 export function copyData<T>(value: T, what: string): T
 export function copyData(value: unknown, what: string): unknown {
-  return isPrimitive(value) ? value : copy(value, what, '', 0)
+  if (isPrimitive(value)) return value
+  const copied = copy(value, 0)
+  if (copied !== STRAY) return copied
+  throw strayFault(what, strayIn(value, undefined, '', 0) ?? '')
 }
 
 /** Freezes data all the way down, but for bytes, which JavaScript cannot freeze. */
@@ -38,7 +44,8 @@ export function freezeData(value: unknown): void {
 
 function isPrimitive(value: unknown): boolean {
   switch (typeof value) {
-    case 'string': case 'number': case 'boolean': case 'undefined': case 'bigint': return true
+    case 'string': case 'number': case 'boolean': case 'undefined': return true
+    case 'bigint': return value >= -BIGINT_LIMIT && value < BIGINT_LIMIT
     default: return value === null
   }
 }
@@ -71,6 +78,8 @@ function strayIn(value: unknown, before: unknown, path: string, depth: number): 
   const fields: Fields = value
   for (const key in fields) {
     const field = fields[key]
+    // A copy would take it for the prototype.
+    if (key === '__proto__') return `${path}.${key}`
     if (isPrimitive(field) || (old !== undefined && old[key] === field)) continue
     const place = strayIn(field, old?.[key], `${path}.${key}`, depth + 1)
     if (place !== undefined) return place
@@ -85,22 +94,39 @@ function isPlain(value: object): value is Fields {
   return prototype === Object.prototype || prototype === null
 }
 
-function copy(value: unknown, what: string, path: string, depth: number): unknown {
+/** Stands for what can't be copied. Where it is, is looked for only then. */
+const STRAY = Symbol('stray')
+
+function copy(value: unknown, depth: number): unknown {
   if (isPrimitive(value)) return value
-  if (typeof value !== 'object' || value === null || depth > DEPTH) throw strayFault(what, path)
+  if (typeof value !== 'object' || value === null || depth > DEPTH) return STRAY
   // Into a fresh buffer of its own: a Buffer may be a view of a pool, and slice() of one would share it.
   if (value instanceof Uint8Array) return new Uint8Array(value)
   if (isAddress(value)) return value
   if (value instanceof Table) {
-    return Table.from(Array.from(value, ([key, entry]) => [key, copy(entry, what, `${path}[${JSON.stringify(key)}]`, depth + 1)] as const))
+    const entries: [string, unknown][] = []
+    for (const [key, entry] of value) {
+      const copied = copy(entry, depth + 1)
+      if (copied === STRAY) return STRAY
+      entries.push([key, copied])
+    }
+    return Table.from(entries)
   }
-  if (Array.isArray(value)) return value.map((entry, i) => copy(entry, what, `${path}[${i}]`, depth + 1))
-  if (!isPlain(value)) throw strayFault(what, path)
+  if (Array.isArray(value)) {
+    const items: unknown[] = []
+    for (const item of value) {
+      const copied = copy(item, depth + 1)
+      if (copied === STRAY) return STRAY
+      items.push(copied)
+    }
+    return items
+  }
+  if (!isPlain(value)) return STRAY
   const fields: Record<string, unknown> = {}
-  for (const key of Object.keys(value)) {
-    // A key named __proto__ would set the copy's prototype instead of a field.
-    if (key === '__proto__') throw strayFault(what, `${path}.${key}`)
-    fields[key] = copy(value[key], what, `${path}.${key}`, depth + 1)
+  for (const key in value) {
+    const copied = copy(value[key], depth + 1)
+    if (copied === STRAY || key === '__proto__') return STRAY
+    fields[key] = copied
   }
   return fields
 }

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { engineIDOf } from './engine-id.ts'
 import type { EngineID, EngineRef } from './engine-id.ts'
 import type { Engine } from './engine.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Fault } from './errors.ts'
 import type { AsksOf, ConfigOf, Family, Needed, ResourceOf, ServicesOf, TasksOf, TimersOf } from './family.ts'
 import type { MessageName, ProtocolDefinition, RequestName, Shape } from './protocol.ts'

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Protocol, RequestName, ResponseOf } from './protocol.ts'
 
 /** The types of one engine family, in an interface that its author names. Shows in hovers and errors by that name. */

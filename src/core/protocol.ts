@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { Fault } from './errors.ts'
 import type { EngineID } from './engine-id.ts'
 import type { Refusal } from './errors.ts'

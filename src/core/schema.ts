@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { isEngineName, isNodeID } from './engine-id.ts'
 import type { EngineID, EngineRef, ExternalIdentity } from './engine-id.ts'
 

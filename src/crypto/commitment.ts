@@ -14,7 +14,12 @@ const HEADER = Uint8Array.of(1, 1)
  * `signable('data', name, data)` (docs/formats.md). Throws `invalid-argument`.
  */
 export function commit(suite: SignatureSuite, secretKey: Uint8Array, name: string, data: Uint8Array): Uint8Array {
-  return concatBytes(HEADER, suite.sign(secretKey, signable('data', name, data)))
+  return commitmentOf(suite.sign(secretKey, signable('data', name, data)))
+}
+
+/** Frames a signature that was made elsewhere, by a device or another process, over `signable('data', name, data)`. */
+export function commitmentOf(signature: Uint8Array): Uint8Array {
+  return concatBytes(HEADER, signature)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { externalIdentity } from '../core/schema.ts'
 
 /** The schema of {@link BackendName}. */

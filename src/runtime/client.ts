@@ -1,8 +1,8 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AskOptions, Client } from '../core/client.ts'
 import { copyData } from '../core/data.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
-import { Failed, Fault, IpseError, Refused } from '../core/errors.ts'
+import { Failed, Fault, Refused } from '../core/errors.ts'
 import type { FailureCode, Refusal } from '../core/errors.ts'
 import { refuse } from '../core/protocol.ts'
 import type { MessageOf, NoMore, Protocol, RequestOf, SuccessOf } from '../core/protocol.ts'
@@ -12,7 +12,7 @@ import type { MessageEntry } from '../core/engine.ts'
 import { nameOf } from './delivery.ts'
 import type { Delivery } from './delivery.ts'
 import type { Principal } from './envelope.ts'
-import type { Pending } from './pending.ts'
+import type { Asker, Pending } from './pending.ts'
 
 /** What clients need of their node. */
 export interface ClientParts {
@@ -28,7 +28,6 @@ export interface ClientParts {
 export class HostClient implements Client, Principal {
   readonly id: EngineID
   readonly #parts: ClientParts
-  readonly #asks = new Set<Pending>()
   #isClosed = false
 
   constructor(id: EngineID, parts: ClientParts) {
@@ -47,58 +46,39 @@ export class HostClient implements Client, Principal {
 
   ask<P extends Protocol, const R extends RequestOf<P>>(
     to: EngineRef<P>, request: R & NoMore<P, R>, options?: AskOptions): Promise<SuccessOf<P, R>>
-  async ask(to: EngineID, request: unknown, options?: AskOptions): Promise<unknown> {
-    const response = await this.#ask(to, request, options)
-    if (isRefusal(response)) throw new Refused(response)
-    return response
+  ask(to: EngineID, request: unknown, options?: AskOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#ask(to, request, options, response => {
+      if (isRefusal(response)) reject(new Refused(response))
+      else resolve(response)
+    }, reject))
   }
 
   askRaw<P extends Protocol, const R extends RequestOf<P>>(
     to: EngineRef<P>, request: R & NoMore<P, R>, options?: AskOptions): Promise<SuccessOf<P, R> | Refusal<P['codes'] | BoundaryCode>>
-  async askRaw(to: EngineID, request: unknown, options?: AskOptions): Promise<unknown> {
-    return this.#ask(to, request, options)
+  askRaw(to: EngineID, request: unknown, options?: AskOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#ask(to, request, options, resolve, reject))
   }
 
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const pending of this.#asks) this.#parts.delivery.fail(pending, 'aborted', 'the client was closed')
+    this.#parts.delivery.failAsksOf(this, 'aborted', 'the client was closed')
     this.#parts.forget(this)
   }
 
-  #ask(to: EngineID, request: unknown, { deadline = this.#parts.askDeadline, signal }: AskOptions = {}): Promise<unknown> {
+  #ask(to: EngineID, request: unknown, options: AskOptions | undefined, resolve: (response: unknown) => void, reject: (error: unknown) => void): void {
     this.#assertOpen()
     assertEngineID(to)
+    const deadline = options?.deadline ?? this.#parts.askDeadline
+    const signal = options?.signal
     if (!Number.isFinite(deadline)) throw new Fault('invalid-argument', `A deadline must be a finite number of milliseconds, not ${deadline}`)
+    if (signal !== undefined && !(signal instanceof AbortSignal)) throw new Fault('invalid-argument', 'A signal must be an AbortSignal')
     if (signal?.aborted) throw failed('aborted', 'its signal was aborted already', to, signal.reason)
     const admission = this.#admit(to, copyData(request, 'the request'), 'request')
-    if (admission.refusal !== undefined) return Promise.resolve(admission.refusal)
-    return new Promise((resolve, reject) => {
-      const abort = () => this.#parts.delivery.fail(pending, 'aborted', 'its signal was aborted')
-      let isWaiting = false
-      const done = () => {
-        if (!isWaiting) return
-        this.#asks.delete(pending)
-        signal?.removeEventListener('abort', abort)
-      }
-      const pending = this.#parts.delivery.request({
-        principal: this,
-        key: '',
-        engine: undefined,
-        answered(response) {
-          done()
-          resolve(copyData(response, 'the response'))
-        },
-        failed(code, detail) {
-          done()
-          reject(failed(code, detail, to, code === 'aborted' ? signal?.reason : undefined))
-        },
-      }, to, admission.msg, deadline)
-      if (!pending.isOpen) return
-      isWaiting = true
-      this.#asks.add(pending)
-      signal?.addEventListener('abort', abort)
-    })
+    if (admission.refusal !== undefined) return resolve(admission.refusal)
+    const asker = new ClientAsk(this, this.#parts.delivery, to, resolve, reject)
+    const pending = this.#parts.delivery.request(asker, to, admission.msg, deadline)
+    if (signal !== undefined && pending.isOpen) asker.heed(signal, pending)
   }
 
   /** The message, resolved and checked by its protocol, or the refusal it is answered with. */
@@ -136,13 +116,58 @@ export class HostClient implements Client, Principal {
   }
 }
 
+/** One ask of a client, until it is answered or has failed. */
+class ClientAsk implements Asker {
+  readonly principal: Principal
+  readonly key = ''
+  readonly engine = undefined
+  readonly #delivery: Delivery
+  readonly #to: EngineID
+  readonly #resolve: (response: unknown) => void
+  readonly #reject: (error: unknown) => void
+  #signal: AbortSignal | undefined
+  #pending: Pending | undefined
+
+  constructor(
+    principal: Principal, delivery: Delivery, to: EngineID,
+    resolve: (response: unknown) => void, reject: (error: unknown) => void) {
+    this.principal = principal
+    this.#delivery = delivery
+    this.#to = to
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  /** Fails the ask when the signal aborts. */
+  heed(signal: AbortSignal, pending: Pending): void {
+    this.#signal = signal
+    this.#pending = pending
+    signal.addEventListener('abort', this)
+  }
+
+  answered(response: unknown): void {
+    this.#resolve(copyData(response, 'the response'))
+    this.#signal?.removeEventListener('abort', this)
+  }
+
+  failed(code: FailureCode, detail: string): void {
+    this.#reject(failed(code, detail, this.#to, code === 'aborted' ? this.#signal?.reason : undefined))
+    this.#signal?.removeEventListener('abort', this)
+  }
+
+  /** The signal's listener. */
+  handleEvent(): void {
+    if (this.#pending !== undefined) this.#delivery.fail(this.#pending, 'aborted', 'its signal was aborted')
+  }
+}
+
 type Admission = { readonly msg: unknown; readonly refusal?: never } | { readonly refusal: Refusal }
 
 function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && 'err' in value && typeof value.err === 'string' && 'code' in value && typeof value.code === 'string'
 }
 
-function failed(code: FailureCode, detail: string, to: EngineID, cause: unknown): IpseError {
+function failed(code: FailureCode, detail: string, to: EngineID, cause: unknown): Failed {
   return new Failed(code, `No answer from ${to.name}: ${detail}`, cause === undefined ? {} : { cause })
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { copyData } from '../core/data.ts'
 import type { EngineFamily } from '../core/engine.ts'
 import { Fault } from '../core/errors.ts'

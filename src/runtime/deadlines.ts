@@ -37,6 +37,7 @@ export class Deadlines {
   #alarm: Wake | undefined
   #alarmTime = Infinity
   #live = 0
+  #isHeld = false
 
   constructor(host: Host) {
     this.#host = host
@@ -57,7 +58,8 @@ export class Deadlines {
       list.bound = deadline.due
       push(this.#heap, list)
     }
-    if (this.#live++ === 0) this.#hold(true)
+    this.#live++
+    if (!this.#isHeld) this.#hold(true)
     if (list.bound < this.#alarmTime) this.#arm(list.bound)
   }
 
@@ -70,7 +72,7 @@ export class Deadlines {
     if (later === undefined) list.last = earlier
     else later.earlier = earlier
     deadline.list = deadline.earlier = deadline.later = undefined
-    if (--this.#live === 0) this.#hold(false)
+    this.#live--
   }
 
   /** Cancels all. */
@@ -87,6 +89,7 @@ export class Deadlines {
     this.#alarm?.cancel()
     this.#alarmTime = time
     this.#alarm = this.#host.wake(time, this.#ring)
+    this.#isHeld = true
   }
 
   readonly #ring = (): void => {
@@ -111,11 +114,19 @@ export class Deadlines {
     }
     const next = this.#heap[0]
     if (next !== undefined && next.bound < this.#alarmTime) this.#arm(next.bound)
-    if (this.#live === 0) this.#hold(false)
+    this.settle()
   }
 
-  /** Whether the process should wait for the alarm: only while a deadline is set. */
+  /**
+   * Lets the process end, as far as deadlines go, if none is set. Called now and then, since most asks are answered before the
+   * next is made, and holding and letting go for each costs more than the rest.
+   */
+  settle(): void {
+    if (this.#live === 0 && this.#isHeld) this.#hold(false)
+  }
+
   #hold(on: boolean): void {
+    this.#isHeld = on
     this.#alarm?.hold(on)
   }
 }

@@ -44,6 +44,7 @@ export class Delivery {
   readonly engines = new Map<string, EngineInstance>()
   readonly counters = { originated: 0, handled: 0, deadLettered: 0 }
   readonly #node: NodeID
+  readonly #host: Host
   readonly #deadlines: Deadlines
   readonly #observation: Observation
   readonly #scheduler: Scheduler
@@ -54,6 +55,7 @@ export class Delivery {
 
   constructor(parts: DeliveryParts) {
     this.#node = parts.node
+    this.#host = parts.host
     this.#deadlines = parts.deadlines
     this.#observation = parts.observation
     this.#scheduler = parts.scheduler
@@ -184,8 +186,7 @@ export class Delivery {
     }
     if (asker.engine === undefined) {
       this.counters.handled++
-      asker.answered?.(response)
-      this.#scheduler.letHostContinue()
+      this.#tellHost(() => asker.answered?.(response))
     } else {
       asker.engine.queue.push(new Envelope('reply', from.id, from, response, pending))
       if (asker.engine.status === 'running') this.#scheduler.add(asker.engine)
@@ -206,11 +207,31 @@ export class Delivery {
     this.close(pending)
     const { asker } = pending
     if (asker.engine === undefined) {
-      asker.failed?.(code, detail)
-      this.#scheduler.letHostContinue()
+      this.#tellHost(() => asker.failed?.(code, detail))
     } else {
       this.signal(asker.engine, { on: 'unanswered', pending, failure: code })
     }
+  }
+
+  /** Fails every request that this principal waits for. */
+  failAsksOf(principal: Principal, code: FailureCode, detail: string): void {
+    for (const engine of this.engines.values()) {
+      for (let pending = engine.owed; pending !== undefined;) {
+        const next = pending.nextOwed
+        if (pending.asker.principal === principal) this.fail(pending, code, detail)
+        pending = next
+      }
+    }
+  }
+
+  /** What a host's own objects throw (a signal that is none) must not break a commit half-way. */
+  #tellHost(tell: () => void): void {
+    try {
+      tell()
+    } catch (error) {
+      this.#host.report(error)
+    }
+    this.#scheduler.letHostContinue()
   }
 
   /** Ends a request without telling anyone: its asker is gone, or is told otherwise. */

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Host } from '../core/clock.ts'
 import type { Client } from '../core/client.ts'
 import { engineIDOf, isHostGivenName, isNodeID } from '../core/engine-id.ts'
@@ -81,7 +81,7 @@ export class RuntimeNode implements Node {
     const { askDeadline, ...patience } = settings(options)
     const deadlines = new Deadlines(host)
     const observation = new Observation(host)
-    const scheduler: Scheduler = new Scheduler(host, instance => steps.step(instance), () => observation.flush())
+    const scheduler: Scheduler = new Scheduler(host, instance => steps.step(instance), () => observation.flush(), () => deadlines.settle())
     const parts: DeliveryParts = { node: id, host, deadlines, observation, scheduler, freeze }
     const delivery = new Delivery(parts)
     const tasks = new Tasks(deadlines, delivery, scheduler)

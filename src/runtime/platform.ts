@@ -3,12 +3,15 @@ import type { Host } from '../core/clock.ts'
 /** The host that production runs on: Node.js, and browsers. The only file that reads the machine's clock or sets its timers. */
 export function platformHost(): Host {
   const later = typeof setImmediate === 'function' ? (work: () => void) => void setImmediate(work) : macrotasks()
+  // Read once: it is a getter, and does not change.
+  const { timeOrigin } = performance
+  const now = () => timeOrigin + performance.now()
   return {
-    now: () => performance.timeOrigin + performance.now(),
+    now,
     soon: queueMicrotask,
     later,
     wake(time, work) {
-      return new Alarm(time - (performance.timeOrigin + performance.now()), work)
+      return new Alarm(time - now(), work)
     },
     slice: 2,
     turn: 64,

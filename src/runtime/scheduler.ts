@@ -1,6 +1,9 @@
 import type { Host } from '../core/clock.ts'
 import type { EngineInstance } from './instance.ts'
 
+/** How much of a slice may be used after host code was answered, before it goes on. */
+const PATIENCE = 1 / 20
+
 /**
  * Decides which engine takes the next step. Engines run in order of readiness, a bounded number of steps each; work runs in
  * microtasks for at most `host.slice` milliseconds since the last macrotask, then the event loop gets its turn.
@@ -11,6 +14,7 @@ export class Scheduler {
   readonly #host: Host
   readonly #step: (instance: EngineInstance) => void
   readonly #before: () => void
+  readonly #after: () => void
   readonly #line: EngineInstance[] = []
   #head = 0
   /** When the first drain since the last macrotask began. */
@@ -18,15 +22,16 @@ export class Scheduler {
   #isSpent = false
   #isSoon = false
   #isRunning = false
-  /** Whether host code was answered in this drain. */
-  #isAwaited = false
+  /** When this drain is over. */
+  #end = 0
   #steps = 0
 
-  /** `before` is called ahead of each drain, for what host calls left to be told. */
-  constructor(host: Host, step: (instance: EngineInstance) => void, before: () => void) {
+  /** `before` is called ahead of each drain, for what host calls left to be told; `after` when the event loop has had its turn. */
+  constructor(host: Host, step: (instance: EngineInstance) => void, before: () => void, after: () => void) {
     this.#host = host
     this.#step = step
     this.#before = before
+    this.#after = after
     this.time = host.now()
   }
 
@@ -55,9 +60,9 @@ export class Scheduler {
     this.#steps = this.#host.look
   }
 
-  /** Ends the slice after this turn, so that host code which was just answered goes on before all else that waits. */
+  /** Ends the slice soon, so that host code which was just answered goes on before all else that waits. */
   letHostContinue(): void {
-    this.#isAwaited = this.#isRunning
+    this.#end = Math.min(this.#end, this.time + this.#host.slice * PATIENCE)
   }
 
   readonly #soon = (): void => {
@@ -68,6 +73,7 @@ export class Scheduler {
   readonly #later = (): void => {
     this.#sliceStart = undefined
     this.#isSpent = false
+    this.#after()
     if (this.#line.length > this.#head) this.#drain()
   }
 
@@ -78,14 +84,13 @@ export class Scheduler {
       this.#sliceStart = this.time
       this.#host.later(this.#later)
     }
-    const end = this.#sliceStart + this.#host.slice
+    this.#end = this.#sliceStart + this.#host.slice
     try {
       this.#before()
-      while (this.time <= end) {
+      while (this.time <= this.#end) {
         const instance = this.#take()
         if (instance === undefined) return
         this.#turn(instance)
-        if (this.#isAwaited) break
         if (this.#steps >= this.#host.look) {
           this.#steps = 0
           this.time = this.#host.now()
@@ -93,7 +98,7 @@ export class Scheduler {
       }
       this.#isSpent = this.#line.length > this.#head
     } finally {
-      this.#isRunning = this.#isAwaited = false
+      this.#isRunning = false
     }
   }
 

@@ -6,12 +6,12 @@ import { Table } from '../../src/core/table.ts'
 
 const data = fc.letrec(tie => ({
   value: fc.oneof({ depthSize: 'small' },
-    fc.string(), fc.double(), fc.boolean(), fc.constant(null), fc.bigInt(), fc.uint8Array(),
+    fc.string(), fc.double(), fc.boolean(), fc.constant(null), fc.bigInt({ min: -(2n ** 64n), max: 2n ** 64n - 1n }), fc.uint8Array(),
     fc.array(tie('value')), fc.dictionary(fc.string().filter(k => k !== '__proto__'), tie('value')),
     fc.dictionary(fc.string(), tie('value')).map(o => Table.from(Object.entries(o)))),
 })).value
 
-const strays = [() => 1, Symbol('s'), Promise.resolve(), new Date(0), new Map(), new Error('x'), new (class A {})(), /x/, new Float64Array(1)]
+const strays = [() => 1, Symbol('s'), Promise.resolve(), new Date(0), new Map(), new Error('x'), new (class A {})(), /x/, new Float64Array(1), 2n ** 64n]
 
 describe('data', () => {
   test('what is data is copied equal, sharing nothing mutable', () => {
@@ -55,7 +55,9 @@ describe('data', () => {
     const pool = Buffer.from('secret data here')
     const copy = copyData({ data: pool.subarray(7, 11) }, 'it')
     expect(copy.data.buffer.byteLength).toBe(4)
-    expect(() => copyData(JSON.parse('{"__proto__":{"admin":true}}'), 'it')).toThrow(/__proto__/)
+    for (const refuse of [copyData, assertData]) {
+      expect(() => refuse(JSON.parse('{"a":[{"__proto__":{"admin":true}}]}'), 'it')).toThrow(/it\.a\[0\]\.__proto__/)
+    }
   })
 
   test('EngineIDs that the runtime made are shared: they can not change', () => {

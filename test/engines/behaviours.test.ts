@@ -130,7 +130,7 @@ class Bench {
   }
 
   generate(owner: EngineID, capabilities: Capabilities = 'CommitAndDecrypt', requestId?: string): ExternalIdentity {
-    this.ask(owner, { type: 'GenerateIdentityRequest', ...{ backend: BACKEND, params: 'Ed25519', capabilities, ...requestId && { requestId } } })
+    this.ask(owner, generateOf(capabilities, requestId))
     this.finish()
     return externalIdentityOf(`identity-${this.#lastIdentity}`)
   }
@@ -147,6 +147,8 @@ class Bench {
   }
 }
 
+const generateOf = (capabilities: Capabilities, requestId?: string) =>
+  ({ type: 'GenerateIdentityRequest', backend: BACKEND, params: 'Ed25519', capabilities, ...requestId === undefined ? {} : { requestId } })
 const connect = (externalIdentity: ExternalIdentity, capabilities: Capabilities) => ({ type: 'ConnectIdentityRequest', externalIdentity, backend: BACKEND, capabilities })
 const grantOf = (externalIdentity: ExternalIdentity, grantee: EngineID, capabilities: Capabilities) => ({ type: 'GrantIdentityRequest', externalIdentity, grantee, capabilities })
 const revokeOf = (externalIdentity: ExternalIdentity, grantee: EngineID) => ({ type: 'RevokeIdentityRequest', externalIdentity, grantee })
@@ -163,7 +165,7 @@ describe('Identity Management', () => {
   test('generates by a task, then spawns, watches and opens exactly the engines that were asked for', () => {
     for (const [capabilities, engines] of [['Commit', 1], ['Decrypt', 1], ['CommitAndDecrypt', 2]] as const) {
       const bench = new Bench()
-      const asked = bench.ask(ALICE, { type: 'GenerateIdentityRequest', ...{ backend: BACKEND, params: 'Ed25519', capabilities } })
+      const asked = bench.ask(ALICE, generateOf(capabilities))
       expect(kinds(asked)).toEqual(['task'])
       expect(asked.changed).toBe(false)
       const done = bench.finish()
@@ -178,14 +180,14 @@ describe('Identity Management', () => {
 
   test('names each attempt to the backend by itself, its NodeID and the request', () => {
     const bench = new Bench()
-    for (let i = 0; i < 3; i++) bench.ask(ALICE, { type: 'GenerateIdentityRequest', ...{ backend: BACKEND, params: 'Ed25519', capabilities: 'Commit' } })
+    for (let i = 0; i < 3; i++) bench.ask(ALICE, generateOf('Commit'))
     const keys = bench.tasks.map(({ input }) => typeof input === 'object' && input !== null && 'key' in input ? input.key : '')
     expect(keys).toEqual([1, 2, 3].map(id => `${formatEngineID(SELF)}/${id}`))
   })
 
   test('S39: a repeated requestId is answered with the same identity, and starts nothing', () => {
     const bench = new Bench()
-    const request = { type: 'GenerateIdentityRequest', ...{ backend: BACKEND, params: 'Ed25519', capabilities: 'Commit', requestId: 'once' } }
+    const request = generateOf('Commit', 'once')
     bench.ask(ALICE, request)
     expect(kinds(bench.ask(ALICE, request))).toEqual(['keep'])
     expect(bench.tasks).toHaveLength(1)
@@ -203,7 +205,7 @@ describe('Identity Management', () => {
     fc.assert(fc.property(fc.array(fc.tuple(fc.constantFrom(HERE, ELSEWHERE), name, text), { maxLength: 12 }), attempts => {
       const bench = new Bench()
       for (const [node, sender, requestId] of attempts) {
-        bench.ask(engineIDOf(node, sender), { type: 'GenerateIdentityRequest', ...{ backend: BACKEND, params: 'Ed25519', capabilities: 'Commit', requestId } })
+        bench.ask(engineIDOf(node, sender), generateOf('Commit', requestId))
       }
       expect(bench.tasks).toHaveLength(new Set(attempts.map(attempt => JSON.stringify(attempt))).size)
     }))
@@ -215,7 +217,7 @@ describe('Identity Management', () => {
         const bench = new Bench()
         bench.generate(BOB)
         const before = bench.environment
-        bench.ask(ALICE, { type: 'GenerateIdentityRequest', ...{ backend: BACKEND, params: 'Ed25519', capabilities: 'Commit', ...requestId && { requestId } } })
+        bench.ask(ALICE, generateOf('Commit', requestId))
         const ended = bench.finish(end)
         expect(ended.response?.err).toBeDefined()
         expect(kinds(ended)).toEqual(['late-reply'])
@@ -230,7 +232,7 @@ describe('Identity Management', () => {
       const bench = new Bench()
       const output = bench.generate(ALICE)
       const before = bench.environment
-      bench.ask(asker, { type: 'GenerateIdentityRequest', ...{ backend: BACKEND, params: 'Ed25519', capabilities: 'Commit' } })
+      bench.ask(asker, generateOf('Commit'))
       const ended = bench.finish({ outcome: 'done', output })
       expect(ended).toMatchObject({ changed: false, response: { code: 'exists', err: expect.stringMatching(/^Identity already exists/) } })
       expect(kinds(ended)).toEqual(['late-reply'])

@@ -672,7 +672,7 @@ describe('S30, S31: stopping the node', () => {
       const asking = outcomeOf(world.generate(alice))
       await quiet()
       calls[0]?.finish()
-      for (let i = 0; i < moment; i++) await null
+      for (let i = 0; i < moment; i++) await Promise.resolve()
       await world[Symbol.asyncDispose]()
       expect(world.backend.content, `stopped ${moment} microtasks after the backend's answer`).toHaveLength(await asking === 'done' ? 1 : 0)
       expect(world.backend.open).toBe(0)

@@ -79,12 +79,14 @@ describe('deadlines', () => {
           if (entry) deadlines.cancel(entry.deadline)
         } else {
           clock.pass(action.ms)
+          deadlines.settle()
           expect(clock.held).toBe(live())
         }
       }
       clock.pass(100)
       const expected = all.flatMap((entry, name) => entry.alive ? [[name, entry.due]] : [])
       expect(log.toSorted((a, b) => a[0] - b[0]).filter(([name]) => all[name]?.alive)).toEqual(expected)
+      deadlines.settle()
       expect(log.map(([, time]) => time)).toEqual(log.map(([, time]) => time).toSorted((a, b) => a - b))
       expect(clock.held).toBe(false)
     }))
@@ -98,6 +100,7 @@ describe('deadlines', () => {
       deadlines.set(deadline, clock.now(), 30_000)
       deadlines.cancel(deadline)
     }
+    deadlines.settle()
     expect(clock.count).toBe(1)
     expect(clock.held).toBe(false)
   })

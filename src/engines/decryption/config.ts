@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { backendName } from '../backend-name.ts'
 import { externalIdentity } from '../../core/schema.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const identityManagementConfig = z.strictObject({
   /** Milliseconds that a backend may take for one operation. Shorter than an ask's deadline, so that the asker hears why. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineProtocol, exchange, exchangeBy } from '../../core/protocol.ts'
 import type { ProtocolOf } from '../../core/protocol.ts'
 import { coded, engineID, engineRef, externalIdentity } from '../../core/schema.ts'
