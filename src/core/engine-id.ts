@@ -26,7 +26,13 @@ export interface ExternalIdentity extends EngineID {
   readonly [phantom]: 'ExternalIdentity'
 }
 
-/** A frozen EngineID with a slot, which no one sees, where a runtime keeps what the name resolves to. */
+let readTarget: (id: object) => unknown
+let hasBrand: (value: object) => boolean
+
+/**
+ * A frozen EngineID with a slot where a runtime keeps what the name resolves to. Only this module reads it: whoever holds an
+ * EngineID also holds its class, and must not get from there to the engine, nor make an object that passes for one.
+ */
 const Address = class EngineID {
   readonly node: NodeID | null
   readonly name: string
@@ -39,8 +45,9 @@ const Address = class EngineID {
     Object.freeze(this)
   }
 
-  static targetOf(id: object): unknown {
-    return #target in id ? id.#target : undefined
+  static {
+    hasBrand = value => #target in value
+    readTarget = id => #target in id ? id.#target : undefined
   }
 }
 
@@ -52,12 +59,12 @@ export function addressOf(node: NodeID | null, name: string, target: unknown): E
 
 /** What {@link addressOf} was given, or `undefined` for any other EngineID. */
 export function targetOf(id: EngineID): unknown {
-  return Address.targetOf(id)
+  return readTarget(id)
 }
 
 /** Whether this object is an EngineID made here: immutable, so it may be shared instead of copied. */
 export function isAddress(value: object): boolean {
-  return value instanceof Address
+  return hasBrand(value)
 }
 
 /** Builds a frozen EngineID. Throws `invalid-argument` when a part is not a possible one. */
@@ -73,6 +80,19 @@ export function engineIDOf(node: NodeID | null, name: string): EngineID {
 export function externalIdentityOf(name: string): ExternalIdentity
 export function externalIdentityOf(name: string): EngineID {
   return new Address(null, name, undefined)
+}
+
+/** Whether this is what an external identity looks like: `{ node: null, name }` and nothing else. */
+export function isExternalIdentity(value: unknown): value is ExternalIdentity {
+  return isEngineID(value) && value.node === null
+}
+
+/** Whether this has the shape and the texts of an EngineID: `{ node, name }` and nothing else. */
+export function isEngineID(value: unknown): value is EngineID {
+  if (typeof value !== 'object' || value === null || !('name' in value) || !('node' in value)) return false
+  const { name, node } = value
+  return typeof name === 'string' && isEngineName(name) && (node === null || (typeof node === 'string' && isNodeID(node)))
+    && Object.keys(value).length === 2
 }
 
 /** Whether two EngineIDs name the same engine. */

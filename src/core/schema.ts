@@ -1,5 +1,7 @@
 import * as z from 'zod'
-import { isEngineName, isNodeID } from './engine-id.ts'
+// Not z.core.clone: naming that namespace as a value bundles all of it.
+import { clone } from 'zod/v4/core'
+import { isEngineID, isExternalIdentity } from './engine-id.ts'
 import type { EngineID, EngineRef, ExternalIdentity } from './engine-id.ts'
 
 /** What a schema says beyond its type. */
@@ -12,7 +14,7 @@ interface Mark {
 const marks = new WeakMap<z.core.$ZodType, Mark>()
 
 function marked<S extends z.core.$ZodType>(schema: S, mark: Mark): S {
-  const copy = z.core.clone(schema)
+  const copy = clone(schema)
   marks.set(copy, { ...marks.get(schema), ...mark })
   return copy
 }
@@ -29,7 +31,7 @@ export function engineRef<P>(): z.ZodType<EngineRef<P>, EngineRef<P>> {
 
 /** The name of an identity. Whether its text is one is checked where it is used. */
 export function externalIdentity(): z.ZodType<ExternalIdentity, ExternalIdentity> {
-  return z.custom<ExternalIdentity>(value => isEngineID(value) && value.node === null,
+  return z.custom<ExternalIdentity>(isExternalIdentity,
     { error: 'expected an external identity { node: null, name }' })
 }
 
@@ -64,7 +66,14 @@ export function refusalOf(error: z.core.$ZodError, fields: Fields): { readonly c
   const code = own ?? (typeof custom === 'string' ? custom : MALFORMED)
   const phrase = own === undefined ? PHRASES[code] ?? sentence(code) : sentence(own)
   // A code of the field's own names the field already.
-  return { code, err: `${phrase}: ${place === '' || own !== undefined ? '' : `${place}: `}${issue?.message ?? 'it does not fit'}` }
+  return { code, err: clipped(`${phrase}: ${place === '' || own !== undefined ? '' : `${place}: `}${issue?.message ?? 'it does not fit'}`) }
+}
+
+const LONGEST_TEXT = 300
+
+/** A text that quotes what was sent must not repeat megabytes of it. */
+export function clipped(text: string): string {
+  return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT)}…`
 }
 
 const PHRASES: { readonly [code: string]: string } = { [MALFORMED]: 'Malformed request', [TOO_LARGE]: 'Too large' }
@@ -74,13 +83,6 @@ function sentence(code: string): string {
 }
 
 export interface Fields { readonly [field: string]: z.core.$ZodType }
-
-function isEngineID(value: unknown): value is EngineID {
-  if (typeof value !== 'object' || value === null || !('name' in value) || !('node' in value)) return false
-  const { name, node } = value
-  return typeof name === 'string' && isEngineName(name) && (node === null || (typeof node === 'string' && isNodeID(node)))
-    && Object.keys(value).length === 2
-}
 
 /**
  * Rewrites data by what its schema says of it. `undefined` stands for a schema that has nothing to rewrite, so that most

@@ -6,7 +6,7 @@ import { Failed, Fault, Refused } from '../core/errors.ts'
 import type { FailureCode, Refusal } from '../core/errors.ts'
 import { refuse } from '../core/protocol.ts'
 import type { MessageOf, NoMore, Protocol, RequestOf, SuccessOf } from '../core/protocol.ts'
-import { refusalOf, resolutionOf } from '../core/schema.ts'
+import { clipped, refusalOf, resolutionOf } from '../core/schema.ts'
 import type { BoundaryCode, Rewrite } from '../core/schema.ts'
 import type { MessageEntry } from '../core/engine.ts'
 import { nameOf } from './delivery.ts'
@@ -90,7 +90,7 @@ export class HostClient implements Client, Principal {
     const entry = target.family.messages.get(name)
     if (entry === undefined || (as === 'request' && !entry.isRequest)) {
       const what = name === '' ? 'a message needs a type' : `${target.family.id} has no ${as} ${JSON.stringify(name)}`
-      return { refusal: refuse('malformed', `Malformed request: ${what}`) }
+      return { refusal: refuse('malformed', clipped(`Malformed request: ${what}`)) }
     }
     const resolved = this.#resolution(entry)?.(msg) ?? msg
     const result = z.safeParse(entry.schema, resolved)

@@ -125,6 +125,11 @@ function done(run: TaskRun, output: unknown): TaskEnd {
 }
 
 function failure(error: unknown): TaskEnd {
-  if (error instanceof IpseError) return { outcome: 'failed', reason: error.message, code: error.code }
-  return { outcome: 'failed', reason: error instanceof Error ? error.message : 'the task threw something that is no error' }
+  try {
+    if (error instanceof IpseError) return { outcome: 'failed', reason: `${error.message}`, code: error.code }
+    if (error instanceof Error) return { outcome: 'failed', reason: `${error.message}` }
+  } catch {
+    // Its message is a getter that throws, or no text.
+  }
+  return { outcome: 'failed', reason: 'the task threw something that is no error' }
 }

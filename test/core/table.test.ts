@@ -30,7 +30,7 @@ describe('Table', () => {
           apply(m => m.delete(change.key), map)
         }
       }
-      const sorted = [...map].sort(([a], [b]) => (a < b ? -1 : 1))
+      const sorted = [...map].toSorted(([a], [b]) => (a < b ? -1 : 1))
       expect([...table]).toEqual(sorted)
       expect(table.size).toBe(map.size)
       for (const [key, value] of map) expect(table.get(key)).toBe(value)

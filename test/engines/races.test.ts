@@ -778,14 +778,22 @@ describe('an asker that goes away', () => {
     expect(await asking).toBe('deadline')
   })
 
-  test('a forged AbortSignal that throws harms no one but its forger', async () => {
+  const mine = (): never => { throw new Error('mine') }
+  test.each<readonly [string, () => unknown]>([
+    ['an object that is none', () => ({ aborted: false, addEventListener() {}, removeEventListener: mine })],
+    ['one that was changed', () => Object.assign(new AbortController().signal, { removeEventListener: mine })],
+    ['one that takes no listener', () => Object.assign(new AbortController().signal, { addEventListener: mine })],
+    ['one that shows no more than its prototype', () => Object.create(AbortSignal.prototype)],
+  ])('a forged AbortSignal that throws, %s, harms no one but its forger', async (_, forge) => {
     await using world = await World.make()
     const [alice, mallory] = [world.node.client('alice'), world.node.client('mallory')]
-    const signal: unknown = { aborted: false, addEventListener() {}, removeEventListener() { throw new Error('mine') } }
     await world.generate(alice)
-    mallory.ask(world.im, { type: 'ListIdentitiesRequest' }, { signal: untyped(signal), deadline: 10 }).catch(() => {})
+    mallory.ask(world.im, { type: 'ListIdentitiesRequest' }, { signal: untyped(forge()) }).catch(() => {})
     await quiet()
     expect(await promptOutcomeOf(world.list(alice))).toBe('done')
+    mallory.close()
+    // The process may hear of it; the engines do not.
+    for (const report of world.host.reports.splice(0)) expect(report).toMatchObject({ message: 'mine' })
   })
 })
 

@@ -287,7 +287,6 @@ describe('messages', () => {
       a.tell(to, { type: 'Drop', pin: '4711' })
       await sim.sleep(1)
       await node.stop()
-      a.id
     })
     const text = JSON.stringify(events)
     expect(text).not.toMatch(/4711|0815/)

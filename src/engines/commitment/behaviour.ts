@@ -1,6 +1,8 @@
 import type { Backends, Signer } from '../../backends/backend.ts'
 import { reply, task } from '../../core/effect.ts'
 import type { Behaviour, TaskHandlers } from '../../core/engine.ts'
+import { Fault } from '../../core/errors.ts'
+import { isPromise } from '../../core/promise.ts'
 import { refuse } from '../../core/protocol.ts'
 import type { ResponseOf } from '../../core/protocol.ts'
 import { always } from '../../core/rule.ts'
@@ -22,7 +24,15 @@ export interface Commitment {
 }
 
 export const commitmentTasks: TaskHandlers<Commitment> = {
-  sign: ({ data }, { signer }, signal) => signer.sign(data, signal),
+  sign({ data }, { signer }, signal) {
+    const commitment: unknown = signer.sign(data, signal)
+    return isPromise(commitment) ? Promise.resolve(commitment).then(checked) : checked(commitment)
+  },
+}
+
+function checked(commitment: unknown): Uint8Array {
+  if (commitment instanceof Uint8Array) return commitment
+  throw new Fault('backend-failed', 'The signer answered with something that is not bytes')
 }
 
 export const commitmentBehaviour: Behaviour<Commitment> = {

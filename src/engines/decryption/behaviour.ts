@@ -1,6 +1,8 @@
 import type { Backends, CiphertextRefusal, Decryptor } from '../../backends/backend.ts'
 import { reply, task } from '../../core/effect.ts'
 import type { Behaviour, TaskHandlers } from '../../core/engine.ts'
+import { Fault } from '../../core/errors.ts'
+import { isPromise } from '../../core/promise.ts'
 import { refuse } from '../../core/protocol.ts'
 import type { ResponseOf } from '../../core/protocol.ts'
 import { always } from '../../core/rule.ts'
@@ -22,7 +24,19 @@ export interface Decryption {
 }
 
 export const decryptionTasks: TaskHandlers<Decryption> = {
-  decrypt: ({ data }, { decryptor }, signal) => decryptor.decrypt(data, signal),
+  decrypt({ data }, { decryptor }, signal) {
+    const plaintext: unknown = decryptor.decrypt(data, signal)
+    return isPromise(plaintext) ? Promise.resolve(plaintext).then(checked) : checked(plaintext)
+  },
+}
+
+function checked(answer: unknown): Uint8Array | CiphertextRefusal {
+  if (answer instanceof Uint8Array) return answer
+  if (typeof answer === 'object' && answer !== null && 'code' in answer) {
+    if (answer.code === 'malformed-ciphertext') return refuse('malformed-ciphertext', 'Malformed ciphertext')
+    if (answer.code === 'decryption-failed') return refuse('decryption-failed', 'Decryption failed')
+  }
+  throw new Fault('backend-failed', 'The decryptor answered with something that is neither bytes nor a refusal')
 }
 
 export const decryptionBehaviour: Behaviour<Decryption> = {

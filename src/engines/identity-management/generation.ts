@@ -1,7 +1,7 @@
 import { describeBackend, findBackend, sameBackend } from '../../backends/backend.ts'
 import type { Effect } from '../../core/effect.ts'
 import { child, grant, keep, reply, spawn, task, update, watch } from '../../core/effect.ts'
-import { formatEngineID } from '../../core/engine-id.ts'
+import { externalIdentityOf, formatEngineID, isExternalIdentity } from '../../core/engine-id.ts'
 import type { TaskHandlers } from '../../core/engine.ts'
 import { Fault } from '../../core/errors.ts'
 import { refuse } from '../../core/protocol.ts'
@@ -11,6 +11,7 @@ import type { Outcome } from '../../core/trigger.ts'
 import { backendFailure } from '../backend-failure.ts'
 import { commitment } from '../commitment/index.ts'
 import { decryption } from '../decryption/index.ts'
+import { liveIdentity } from './access.ts'
 import { attemptKey, enginesOf } from './environment.ts'
 import type { Attempt, Identity, IdentityManagementEnvironment, Wish } from './environment.ts'
 import type { Answer, AskedFor, Config, GenerateInput, GenerateResponse, IdentityManagement } from './family.ts'
@@ -34,7 +35,7 @@ export function repeatAnswer(attempt: Attempt, { msg, sender, replyTo }: Generat
     const attempts = environment.attempts.set(attemptKey(sender, msg.requestId ?? ''), { ...attempt, waiting: [...attempt.waiting, replyTo] })
     return [keep(replyTo), update<Environment>({ ...environment, attempts })]
   }
-  const identity = environment.identities.get(attempt.identity.name)
+  const identity = liveIdentity(environment, attempt.identity.name)
   return reply(identity === undefined
     ? refuse('not-found', 'Identity does not exist: it was generated for this requestId, and deleted since')
     : responseOf(identity))
@@ -66,11 +67,17 @@ export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ b
   if (!backend.capabilities.includes(capabilities)) {
     return refuse('not-available', `Capabilities not available: this backend offers ${backend.capabilities.join(', ')}`)
   }
-  const identity = await backend.generate({ key, params, capabilities }, signal)
-  if (!signal.aborted) return identity
-  // Nobody will hear of it any more, so it must not stay.
-  await backend.delete(identity, new AbortController().signal)
-  throw new Fault('backend-failed', 'The backend answered too late')
+  const identity: unknown = await backend.generate({ key, params, capabilities }, signal)
+  if (!isExternalIdentity(identity)) throw new Fault('backend-failed', 'The backend answered with something that is no external identity')
+  const discard = async () => backend.delete(identity, new AbortController().signal)
+  if (signal.aborted) {
+    await discard()
+    throw new Fault('backend-failed', 'The backend answered too late')
+  }
+  // The signal can still abort until this outcome is handled. Then nobody hears of the identity, so it must not stay. If the
+  // backend fails even that, there is nobody left to tell.
+  signal.addEventListener('abort', () => void discard().catch(() => {}))
+  return externalIdentityOf(identity.name)
 }
 
 // ── its outcome ──────────────────────────────────────────────────────────────────────────────────────────────────
