@@ -51,7 +51,7 @@ export interface Backend {
   readonly capabilities: readonly Capabilities[]
   /**
    * Makes an identity with exactly the asked capabilities, whole or not at all: a generate that throws or rejects leaves
-   * nothing behind. Throws `not-available` for params or capabilities it does not offer, `backend-failed` otherwise.
+   * nothing behind. Never answers with one that was made under another key. Throws `not-available` for params or capabilities it does not offer, `backend-failed` otherwise.
    */
   generate(options: GenerateOptions, signal: AbortSignal): ExternalIdentity | Promise<ExternalIdentity>
   /** Erases the keys of an identity and closes its signers and decryptors. Throws `not-found`, `backend-failed`. */

@@ -371,7 +371,7 @@ describe('Identity Management', () => {
           expect(Number(engine.slice('im/'.length))).toBeLessThan(children)
         }
         expect(children).toBeGreaterThanOrEqual(before.children)
-        for (const [, attempt] of attempts) if (attempt.state === 'generating') expect(attempt.waiting.length).toBeGreaterThan(0)
+        for (const [, attempt] of attempts) if (attempt.state === 'generating') expect(attempt.waiting.size).toBeGreaterThan(0)
       }
     }), { numRuns: 300 })
   })

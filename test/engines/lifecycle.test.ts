@@ -47,7 +47,7 @@ describe.each(table)('an identity of $params that can $capabilities', ({ params,
   const commits = capabilities !== 'Decrypt'
   const decrypts = capabilities !== 'Commit'
 
-  test('S33, S38: is generated, listed, used, connected to and deleted', async () => {
+  test('S33, S35, S38: is generated, listed, used, connected to and deleted', async () => {
     const before = events.length
     const made = await alice.ask(im, { type: 'GenerateIdentityRequest', backend: BACKEND, params, capabilities })
     expect(Object.keys(made).toSorted()).toEqual([...commits ? ['commitmentEngine'] : [], ...decrypts ? ['decryptionEngine'] : [], 'externalIdentity'])

@@ -387,7 +387,18 @@ describe.each(FAILURES)('a backend that fails with %s', (_, failure) => {
       const alice = world.node.client('alice')
       const other = await world.generate(alice)
       await expectAlive(world, alice, other)
-      for (const operation of ['signer', 'decryptor'] as const) arm(world, operation)
+      for (const operation of ['signer', 'decryptor'] as const) {
+        // Nobody is given an identity whose engines could not start.
+        arm(world, operation)
+        await refusal(world.generate(alice))
+        expect(world.backend.content).toEqual([other.externalIdentity.name])
+        world.backend.pass(operation)
+      }
+      for (const operation of ['signer', 'decryptor'] as const) {
+        // What opens when it is tried out, and then no more.
+        let opened = 0
+        world.backend.on[operation] = work => { if (opened++ > 0) throw new Error('gone'); return work() }
+      }
       const made = await world.generate(alice)
       await quiet()
       expect(world.engines).toEqual(['im', 'im/0', 'im/1'])
@@ -499,7 +510,8 @@ describe('a backend that does not answer', () => {
   test('when an engine asks it for a signer makes that engine end, and closes what comes too late', async () => {
     await using world = await World.make()
     const alice = world.node.client('alice')
-    const calls = world.backend.hold('signer')
+    // It was opened once before, when it was tried out.
+    const calls = world.backend.hold('signer', 1)
     const made = await world.generate(alice)
     const asking = outcomeOf(commit(alice, made))
     await quiet()
@@ -530,11 +542,27 @@ describe('a backend that does not answer', () => {
     world.host.advance(BACKEND_DEADLINE)
     expect(await asking).toBe('backend-failed')
     // The signer lives on, so whoever opened it was not given up on.
-    expect(opened.map(signal => signal.aborted)).toEqual([false])
+    expect(opened.map(signal => signal.aborted)).toEqual([false, false])
+  })
+
+  test.each(['signer', 'decryptor'] as const)('S40: to a %s when a generate tries it out leaves no identity behind', async operation => {
+    await using world = await World.make()
+    const alice = world.node.client('alice')
+    const calls = world.backend.hold(operation)
+    const asking = outcomeOf(world.generate(alice))
+    await quiet()
+    expect(world.backend.content.length).toBe(1)
+    world.host.advance(BACKEND_DEADLINE)
+    expect(await asking).toBe('backend-failed')
+    await quiet()
+    expect(world.backend.content).toEqual([])
+    for (const call of calls) call.finish()
+    await quiet()
+    expect([world.backend.open, world.engines]).toEqual([0, ['im']])
   })
 })
 
-describe('a backend that answers a generate', () => {
+describe('S43: a backend that answers a generate', () => {
   async function expectUnharmed(answer: unknown, code: string): Promise<void> {
     await using world = await World.make()
     const alice = world.node.client('alice')
@@ -567,7 +595,7 @@ describe('a backend that answers a generate', () => {
     const [alice, mallory] = [world.node.client('alice'), world.node.client('mallory')]
     const made = await world.generate(alice)
     other.on.generate = () => untyped(made.externalIdentity)
-    expect(await outcomeOf(mallory.ask(world.im, { type: 'GenerateIdentityRequest', backend: other.name, params: 'Ed25519', capabilities: 'Commit' }))).toBe('exists')
+    expect(await outcomeOf(mallory.ask(world.im, { type: 'GenerateIdentityRequest', backend: other.name, params: 'Ed25519', capabilities: 'Commit' }))).toBe('backend-failed')
     await expectAlive(world, alice, made)
   })
 
@@ -582,7 +610,7 @@ describe('a backend that answers a generate', () => {
   })
 })
 
-describe('a backend that answers', () => {
+describe('S43: a backend that answers', () => {
   test.each([
     ['nothing', undefined], ['null', null], ['text', 'x'], ['a number', 7], ['an array', [1]], ['an empty object', {}], ['half a refusal', { err: 'x' }],
     ['data under a key named __proto__', JSON.parse('{"err":"x","code":"decryption-failed","__proto__":{}}')],
@@ -592,7 +620,7 @@ describe('a backend that answers', () => {
     const alice = world.node.client('alice')
     const [made, other] = [await world.generate(alice), await world.generate(alice)]
     world.backend.on.decrypt = () => untyped(answer)
-    expect.soft(['backend-failed', 'crashed']).toContain(await promptOutcomeOf(decrypt(world, alice, made)))
+    expect.soft(['backend-failed', 'crashed', 'decryption-failed']).toContain(await promptOutcomeOf(decrypt(world, alice, made)))
     world.backend.pass('decrypt')
     await expectAlive(world, alice, other)
     expect(await world.list(alice)).toHaveLength(2)
@@ -621,7 +649,8 @@ describe('S30, S31: stopping the node', () => {
     const world = await World.make()
     const alice = world.node.client('alice')
     const before = operation === 'delete' || operation === 'sign' || operation === 'decrypt' || operation === 'close' ? await world.generate(alice) : undefined
-    const calls = world.backend.hold(operation)
+    // Engines open theirs after a generate has tried it out.
+    const calls = world.backend.hold(operation, operation === 'signer' || operation === 'decryptor' ? 1 : 0)
     const asks: Promise<string>[] = []
     if (before === undefined) asks.push(outcomeOf(world.generate(alice, 'CommitAndDecrypt', 'once')), outcomeOf(world.generate(alice, 'CommitAndDecrypt', 'once')))
     else if (operation === 'sign') asks.push(outcomeOf(commit(alice, before)))
@@ -770,7 +799,7 @@ describe('an asker that goes away', () => {
     const backend = new TestBackend()
     await using world = await World.make({ backend, options: { startDeadline: 10 * ASK_DEADLINE } })
     const alice = world.node.client('alice')
-    backend.hold('signer')
+    backend.hold('signer', 1)
     const made = await world.generate(alice, 'Commit')
     const asking = outcomeOf(commit(alice, made))
     await quiet()

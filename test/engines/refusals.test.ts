@@ -38,13 +38,15 @@ beforeAll(async () => {
   await quiet()
   await alice.ask(world.im, { type: 'GrantIdentityRequest', externalIdentity: both.externalIdentity, grantee: bob.id, capabilities: 'Commit' })
   await bob.ask(world.im, { type: 'ConnectIdentityRequest', externalIdentity: both.externalIdentity, backend: MEMORY, capabilities: 'Commit' })
-  backend.on.signer = () => { throw new Fault('backend-failed', 'no signer today') }
+  // Opened once, when they are tried out, and never again.
+  for (const operation of ['signer', 'decryptor'] as const) {
+    let opened = 0
+    backend.on[operation] = work => { if (opened++ > 0) throw new Fault('backend-failed', 'not today'); return work() }
+  }
   const gone = await world.generate(alice)
   await quiet()
   backend.pass('signer')
-  backend.on.decrypt = () => untyped(7)
-  expect(await outcomeOf(alice.ask(gone.decryptionEngine, { type: 'DecryptionRequest', data }))).not.toBe('done')
-  backend.pass('decrypt')
+  backend.pass('decryptor')
   fixture = { world, alice, bob, mallory, both, commits, decrypts, gone }
 })
 
@@ -116,7 +118,7 @@ describe('S34: refused, and nothing changed:', () => {
     { what: 'connecting for something else than was granted', code: 'not-granted', err: PHRASES.notAvailable, who: 'bob', message: f => connect(f.both, { capabilities: 'Decrypt' }) },
     { what: 'connecting for more than was granted', code: 'not-granted', err: PHRASES.notAvailable, who: 'bob', message: f => connect(f.both, { capabilities: 'CommitAndDecrypt' }) },
     { what: 'connecting to a Commitment engine that never started', code: 'engine-gone', err: /^Engine gone/, message: f => connect(f.gone) },
-    { what: 'connecting to a Decryption engine that crashed', code: 'engine-gone', err: /^Engine gone/, message: f => connect(f.gone, { capabilities: 'Decrypt' }) },
+    { what: 'connecting to a Decryption engine that never started', code: 'engine-gone', err: /^Engine gone/, message: f => connect(f.gone, { capabilities: 'Decrypt' }) },
     { what: 'connecting to both engines when both are gone', code: 'engine-gone', err: /^Engine gone/, message: f => connect(f.gone, { capabilities: 'CommitAndDecrypt' }) },
 
     { what: 'granting what is nobody\'s', code: 'not-found', err: PHRASES.notFound, message: f => grant(f.both, NOBODY) },

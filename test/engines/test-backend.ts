@@ -85,10 +85,11 @@ export class TestBackend implements Backend {
     return [...this.#byName.keys()].toSorted()
   }
 
-  /** Holds back that operation from now on, until told otherwise. */
-  hold(operation: Operation): readonly Call[] {
+  /** Holds back that operation from now on, but for its first times, until told otherwise. */
+  hold(operation: Operation, after = 0): readonly Call[] {
     const calls: Call[] = []
-    this.on[operation] = <T>(work: () => T, signal: AbortSignal) => new Promise<T>((resolve, reject) => {
+    let begun = 0
+    this.on[operation] = <T>(work: () => T, signal: AbortSignal) => begun++ < after ? work() : new Promise<T>((resolve, reject) => {
       calls.push({
         signal,
         finish: () => { try { resolve(work()) } catch (error) { reject(error) } },

@@ -2,6 +2,7 @@ import { includes, sameBackend } from '../../backends/backend.ts'
 import type { Capabilities } from '../../backends/backend.ts'
 import { grant, reply, revoke, update } from '../../core/effect.ts'
 import { sameEngine } from '../../core/engine-id.ts'
+import type { EngineID } from '../../core/engine-id.ts'
 import { refuse } from '../../core/protocol.ts'
 import { enginesOf, granteeKey } from './environment.ts'
 import type { Identity, IdentityManagementEnvironment } from './environment.ts'
@@ -73,30 +74,37 @@ export function checkGrant({ msg }: Grant, _config: Config, environment: Environ
 }
 
 /** Grants add up. The owner has all there is, so that granting it something changes nothing. */
-export function grantIdentity({ msg, sender }: Grant, _config: Config, environment: Environment): Answer<'GrantIdentityRequest'> {
+export function grantIdentity({ msg, sender, self }: Grant, _config: Config, environment: Environment): Answer<'GrantIdentityRequest'> {
   const { identities } = environment
   const identity = identities.get(msg.externalIdentity.name)
-  if (identity === undefined || sameEngine(msg.grantee, sender)) return reply({})
-  const key = granteeKey(msg.grantee)
+  const grantee = granteeOf(msg, self)
+  if (identity === undefined || sameEngine(grantee, sender)) return reply({})
+  const key = granteeKey(grantee)
   const grants = identity.grants.set(key, union(identity.grants.get(key), msg.capabilities))
   return [reply({}), update<Environment>({ ...environment, identities: identities.set(identity.externalIdentity.name, { ...identity, grants }) })]
 }
 
-export function checkGrantee({ msg, sender }: Revoke): IdentityRefusal | undefined {
-  return sameEngine(msg.grantee, sender) ? refuse('not-granted', "Not granted: an owner's own access was not granted, and can't be revoked") : undefined
+export function checkGrantee({ msg, sender, self }: Revoke): IdentityRefusal | undefined {
+  return sameEngine(granteeOf(msg, self), sender) ? refuse('not-granted', "Not granted: an owner's own access was not granted, and can't be revoked") : undefined
 }
 
 /** Ends the grant and the access to both engines, also for requests that already wait there. Revoking nothing succeeds. */
-export function revokeIdentity({ msg }: Revoke, _config: Config, environment: Environment): Answer<'RevokeIdentityRequest'> {
+export function revokeIdentity({ msg, self }: Revoke, _config: Config, environment: Environment): Answer<'RevokeIdentityRequest'> {
   const { identities } = environment
   const identity = identities.get(msg.externalIdentity.name)
   if (identity === undefined) return reply({})
-  const grants = identity.grants.delete(granteeKey(msg.grantee))
+  const grantee = granteeOf(msg, self)
+  const grants = identity.grants.delete(granteeKey(grantee))
   return [
     reply({}),
-    ...enginesOf(identity).map(engine => revoke(engine, msg.grantee)),
+    ...enginesOf(identity).map(engine => revoke(engine, grantee)),
     update<Environment>({ ...environment, identities: identities.set(identity.externalIdentity.name, { ...identity, grants }) }),
   ]
+}
+
+/** One without a node part is on this node: an engine's message was not resolved, as a host's is. */
+function granteeOf({ grantee }: { readonly grantee: EngineID }, self: EngineID): EngineID {
+  return { node: grantee.node ?? self.node, name: grantee.name }
 }
 
 function union(a: Capabilities | undefined, b: Capabilities): Capabilities {

@@ -27,10 +27,12 @@ export function checkIfIdentityExists({ msg, sender }: Delete, _config: Config, 
 
 /** From here on nobody connects. The engines serve until the backend has erased the keys, so that a failure changes nothing. */
 export function deleteIdentityIfExists({ msg, replyTo }: Delete, { backendDeadline }: Config, environment: Environment): Answer<'DeleteIdentityRequest'> {
-  const { externalIdentity: identity, backend } = msg
+  const identity = environment.identities.get(msg.externalIdentity.name)
+  if (identity === undefined) return undefined
+  const { externalIdentity, backend } = identity
   return [
-    task('delete', { backend, identity, replyTo }, { key: `delete/${replyTo.id}`, deadline: backendDeadline }),
-    update<Environment>(changed(environment, identity.name, { isDeleting: true })),
+    task('delete', { backend, identity: externalIdentity, replyTo }, { key: `delete/${replyTo.id}`, deadline: backendDeadline }),
+    update<Environment>(changed(environment, externalIdentity.name, { isDeleting: true })),
   ]
 }
 

@@ -34,7 +34,8 @@ export interface Wish {
 
 /** What became of a `requestId`. It is used up for good, also when its identity is deleted. */
 export type Attempt = { readonly wish: Wish } & (
-  | { readonly state: 'generating'; readonly waiting: readonly GenerateReply[] }
+  /** Who waits for its outcome, by the request's id. */
+  | { readonly state: 'generating'; readonly waiting: Table<GenerateReply> }
   | { readonly state: 'generated'; readonly identity: ExternalIdentity }
 )
 

@@ -1,6 +1,8 @@
-import { describeBackend, findBackend, sameBackend } from '../../backends/backend.ts'
+import { describeBackend, findBackend, includes, sameBackend } from '../../backends/backend.ts'
 import type { Effect } from '../../core/effect.ts'
+import type { Backend, Capabilities } from '../../backends/backend.ts'
 import { child, grant, keep, reply, spawn, task, update, watch } from '../../core/effect.ts'
+import type { ExternalIdentity } from '../../core/engine-id.ts'
 import { externalIdentityOf, formatEngineID, isExternalIdentity } from '../../core/engine-id.ts'
 import type { TaskHandlers } from '../../core/engine.ts'
 import { Fault } from '../../core/errors.ts'
@@ -32,7 +34,7 @@ export function repeatAnswer(attempt: Attempt, { msg, sender, replyTo }: Generat
     return reply(refuse('request-conflict', `Request conflict: the requestId ${JSON.stringify(msg.requestId)} was used for something else`))
   }
   if (attempt.state === 'generating') {
-    const attempts = environment.attempts.set(attemptKey(sender, msg.requestId ?? ''), { ...attempt, waiting: [...attempt.waiting, replyTo] })
+    const attempts = environment.attempts.set(attemptKey(sender, msg.requestId ?? ''), { ...attempt, waiting: attempt.waiting.set(`${replyTo.id}`, replyTo) })
     return [keep(replyTo), update<Environment>({ ...environment, attempts })]
   }
   const identity = liveIdentity(environment, attempt.identity.name)
@@ -50,7 +52,7 @@ export function createNewIdentity({ msg, sender, self, replyTo }: Generate, { ba
   return [
     task('generate', { ...wish, key, owner: sender, attempt, replyTo }, { key: `generate/${replyTo.id}`, deadline: backendDeadline }),
     ...attempt === null ? []
-      : [update<Environment>({ ...environment, attempts: environment.attempts.set(attempt, { wish, state: 'generating', waiting: [replyTo] }) })],
+      : [update<Environment>({ ...environment, attempts: environment.attempts.set(attempt, { wish, state: 'generating', waiting: Table.from([[`${replyTo.id}`, replyTo]]) }) })],
   ]
 }
 
@@ -69,15 +71,26 @@ export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ b
   }
   const identity: unknown = await backend.generate({ key, params, capabilities }, signal)
   if (!isExternalIdentity(identity)) throw new Fault('backend-failed', 'The backend answered with something that is no external identity')
-  const discard = async () => backend.delete(identity, new AbortController().signal)
-  if (signal.aborted) {
+  const erase = async () => backend.delete(identity, new AbortController().signal)
+  let erased: Promise<void> | undefined
+  // If the backend fails even this, there is nothing more to try.
+  const discard = () => erased ??= erase().catch(() => {})
+  // The signal may abort at any time until this outcome is handled. Then nobody hears of the identity, so it must not stay.
+  signal.addEventListener('abort', discard)
+  try {
+    if (signal.aborted) throw new Fault('backend-failed', 'The backend answered too late')
+    await tryOut(backend, identity, capabilities, signal)
+  } catch (error) {
     await discard()
-    throw new Fault('backend-failed', 'The backend answered too late')
+    throw error
   }
-  // The signal can still abort until this outcome is handled. Then nobody hears of the identity, so it must not stay. If the
-  // backend fails even that, there is nobody left to tell.
-  signal.addEventListener('abort', () => void discard().catch(() => {}))
   return externalIdentityOf(identity.name)
+}
+
+/** Opens what the engines will open, so that nobody is given an identity whose engines cannot start. */
+async function tryOut(backend: Backend, identity: ExternalIdentity, capabilities: Capabilities, signal: AbortSignal): Promise<void> {
+  if (includes(capabilities, 'Commit')) await (await backend.signer(identity, signal)).close()
+  if (includes(capabilities, 'Decrypt')) await (await backend.decryptor(identity, signal)).close()
 }
 
 // ── its outcome ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,7 +132,7 @@ function answerAttempt({ attempt: key, replyTo }: GenerateInput, response: Gener
   if (key === null || attempt?.state !== 'generating') return [reply(response, { to: replyTo }), update<Environment>(environment)]
   const attempts = 'err' in response ? environment.attempts.delete(key)
     : environment.attempts.set(key, { wish: attempt.wish, state: 'generated', identity: response.externalIdentity })
-  return [...attempt.waiting.map(to => reply(response, { to })), update<Environment>({ ...environment, attempts })]
+  return [...Array.from(attempt.waiting, ([, to]) => reply(response, { to })), update<Environment>({ ...environment, attempts })]
 }
 
 /** What the owner is told of its identity. */
