@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config'
+import { Skips } from './test/skips.ts'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: ['default', new Skips()],
     testTimeout: 60_000,
   },
 })
