@@ -36,11 +36,15 @@ export function copyData(value: unknown, what: string): unknown {
 
 /** Freezes data all the way down, but for bytes, which JavaScript cannot freeze. */
 export function freezeData(value: unknown): void {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || frozen.has(value)) return
+  frozen.add(value)
   if (value instanceof Table) for (const [, entry] of value) freezeData(entry)
   Object.freeze(value)
   for (const field of Object.values(value)) freezeData(field)
 }
+
+/** What is frozen to its ends. That an object is frozen itself says nothing of what it holds. */
+const frozen = new WeakSet<object>()
 
 function isPrimitive(value: unknown): boolean {
   switch (typeof value) {
@@ -58,7 +62,8 @@ function strayFault(what: string, place: string): Fault {
 function strayIn(value: unknown, before: unknown, path: string, depth: number): string | undefined {
   if (isPrimitive(value)) return undefined
   if (typeof value !== 'object' || value === null || depth > DEPTH) return path
-  if (value instanceof Uint8Array || isAddress(value)) return undefined
+  if (value instanceof Uint8Array) return isDetached(value) ? path : undefined
+  if (isAddress(value)) return undefined
   if (value instanceof Table) {
     let place: string | undefined
     value.eachNew(before instanceof Table ? before : undefined, (key, entry) => {
@@ -87,6 +92,11 @@ function strayIn(value: unknown, before: unknown, path: string, depth: number): 
   return undefined
 }
 
+/** Whether the bytes were transferred elsewhere: there is nothing left to read. */
+function isDetached({ buffer }: Uint8Array): boolean {
+  return 'detached' in buffer && buffer.detached
+}
+
 interface Fields { readonly [field: string]: unknown }
 
 function isPlain(value: object): value is Fields {
@@ -101,7 +111,7 @@ function copy(value: unknown, depth: number): unknown {
   if (isPrimitive(value)) return value
   if (typeof value !== 'object' || value === null || depth > DEPTH) return STRAY
   // Into a fresh buffer of its own: a Buffer may be a view of a pool, and slice() of one would share it.
-  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (value instanceof Uint8Array) return isDetached(value) ? STRAY : new Uint8Array(value)
   if (isAddress(value)) return value
   if (value instanceof Table) {
     const entries: [string, unknown][] = []

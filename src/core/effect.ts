@@ -9,8 +9,8 @@ import type { ReplyTo } from './trigger.ts'
 declare const phantom: unique symbol
 
 // ── what an action returns ───────────────────────────────────────────────────────────────────────────────────────
-// Effects are data. All of a step's are checked before any is carried out; then the environment changes, grants and
-// revokes apply, engines are spawned, messages leave, timers and tasks start, and `stop` comes last.
+// Effects are data. All of a step's are checked before any is carried out; then the environment changes, engines are
+// spawned, grants and revokes apply, messages leave, watches, timers and tasks start, and `stop` comes last.
 
 export interface Update<out E> { readonly effect: 'update'; readonly environment: E }
 export interface Reply<out R> { readonly effect: 'reply'; readonly response: R }

@@ -116,6 +116,8 @@ const NODE_ID = /^z6Mk[1-9A-HJ-NP-Za-km-z]{44}$/
 const EXTERNAL_IDENTITY = /^z[1-9A-HJ-NP-Za-km-z]{40,}/
 const ENGINE_NAME = /^[^\s/\p{C}]+(?:\/[^\s/\p{C}]+)*$/u
 const NAME_LIMIT = 1024
+/** Leaves room for the names of descendants. */
+const HOST_NAME_LIMIT = 128
 
 export function isNodeID(text: string): boolean {
   return NODE_ID.test(text)
@@ -126,7 +128,7 @@ export function isEngineName(text: string): boolean {
   return text.length <= NAME_LIMIT && ENGINE_NAME.test(text)
 }
 
-/** Whether a host may give this name to an engine or a client: one segment, and not mistakable for an external identity. */
+/** Whether a host may give this name to an engine or a client: one segment of at most 128 characters, and not mistakable for an external identity. */
 export function isHostGivenName(text: string): boolean {
-  return isEngineName(text) && !text.includes('/') && !EXTERNAL_IDENTITY.test(text)
+  return text.length <= HOST_NAME_LIMIT && isEngineName(text) && !text.includes('/') && !EXTERNAL_IDENTITY.test(text)
 }

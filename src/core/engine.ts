@@ -1,11 +1,12 @@
 import * as z from 'zod'
 import { Fault } from './errors.ts'
 import type { AsksOf, ConfigOf, Family, Needed, ResourceOf, ServicesOf, TasksOf, TimersOf } from './family.ts'
+import { answersOf } from './protocol.ts'
 import type { MessageName, ProtocolDefinition, RequestName, Shape } from './protocol.ts'
 import { assertRule } from './rule.ts'
 import type { RuleTree, Rules } from './rule.ts'
-import { redactionOf } from './schema.ts'
-import type { Rewrite } from './schema.ts'
+import { redactionOf } from './schema-walk.ts'
+import type { Rewrite } from './schema-walk.ts'
 import type { AnsweredBy, Asked, Elapsed, InputOf, Outcome, OutputOf, Terminated, Told } from './trigger.ts'
 
 declare const phantom: unique symbol
@@ -34,6 +35,8 @@ export interface Resource<F extends Family, R> {
 type ResourcePart<F extends Family> = [ResourceOf<F>] extends [never] ? {} : Resource<F, ResourceOf<F>>
 
 export type Definition<F extends Family> = {
+  /** Names the family: the protocol's id unless told. Two families of one protocol need two. */
+  readonly id?: string
   readonly protocol: ProtocolDefinition & Pick<F['protocol'], 'id' | 'requests' | 'tells'>
   readonly config: F['config']
   readonly environment: (config: ConfigOf<F>) => F['environment']
@@ -60,6 +63,7 @@ export function defineEngine(definition: AnyDefinition): object {
 
 /** A definition without the types it was written under. */
 interface AnyDefinition {
+  readonly id?: string
   readonly protocol: ProtocolDefinition
   readonly config: z.core.$ZodType
   readonly environment: (config: unknown) => object
@@ -116,8 +120,8 @@ export class EngineFamily {
 
   constructor(definition: AnyDefinition) {
     const { protocol, behaviour, tasks = {}, resource } = definition
-    const fault = (problem: string) => new Fault('invalid-definition', `Engine family ${JSON.stringify(protocol.id)}: ${problem}`)
-    this.id = protocol.id
+    const fault = (problem: string) => new Fault('invalid-definition', `Engine family ${JSON.stringify(definition.id ?? protocol.id)}: ${problem}`)
+    this.id = definition.id ?? protocol.id
     this.config = definition.config
     this.environment = definition.environment
     this.messages = messagesOf(protocol, behaviour.messages, fault)
@@ -139,8 +143,9 @@ export class EngineFamily {
 
   /** The family of that id among those that this one may spawn. */
   child(id: string): EngineFamily | undefined {
-    for (const family of this.#children()) if (family instanceof EngineFamily && family.id === id) return family
-    return undefined
+    const [family, other] = this.#children().filter(child => child instanceof EngineFamily && child.id === id)
+    if (other !== undefined) throw new Fault('invalid-definition', `${this.id} lists two families of the id ${id} in its children. Give one an id of its own in its definition`)
+    return family instanceof EngineFamily ? family : undefined
   }
 }
 
@@ -154,23 +159,12 @@ function messagesOf(protocol: ProtocolDefinition, rulebook: Rulebook, fault: (pr
     const rules = rulebook[name]
     if (rules === undefined) throw fault(`the message ${name} has no rule`)
     entries.set(name, {
-      name, rules: assertRule(rules), isRequest, fields, schema: z.strictObject({ type: z.literal(name), ...fields }), redact: redactionOf(fields),
-      response: { name: `${name.replace(/Request$/, '')}Response`, redact: redactionOf(Object.assign({}, ...answers)) },
+      name, rules: assertRule(rules), isRequest, fields, schema: z.strictObject({ type: z.literal(name), ...fields }), redact: redactionOf([fields]),
+      response: { name: `${name.replace(/Request$/, '')}Response`, redact: redactionOf(answers) },
     })
   }
   for (const [name, { fields, reply }] of Object.entries(protocol.requests)) add(name, fields, answersOf(reply), true)
   for (const [name, fields] of Object.entries(protocol.tells)) add(name, fields, [], false)
   for (const name of Object.keys(rulebook)) if (!entries.has(name)) throw fault(`there is a rule for ${name}, which its protocol does not have`)
   return entries
-}
-
-/** The shapes that a reply may have: one, or one for each case. */
-function answersOf(reply: unknown): readonly Shape[] {
-  if (!isShape(reply)) return []
-  const cases: unknown = reply['cases']
-  return typeof cases === 'object' && cases !== null && !('_zod' in cases) ? Object.values(cases).filter(isShape) : [reply]
-}
-
-function isShape(value: unknown): value is Shape {
-  return typeof value === 'object' && value !== null
 }

@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import { Fault } from './errors.ts'
+import { strayInShape } from './schema-walk.ts'
 import type { EngineID } from './engine-id.ts'
 import type { Refusal } from './errors.ts'
 
@@ -52,11 +53,29 @@ export function defineProtocol<const D extends ProtocolDefinition>(definition: D
   if (!Number.isSafeInteger(version) || version < 1) throw fault('its version must be a whole number from 1')
   for (const [name, shape] of [...Object.entries(requests).map(([n, { fields }]) => [n, fields] as const), ...Object.entries(tells)]) {
     if ('type' in shape) throw fault(`${name} has a field "type", which is the message's name`)
+    const stray = strayInShape(shape)
+    if (stray !== undefined) throw fault(`${name}.${stray}`)
   }
   for (const name of Object.keys(requests)) {
+    for (const shape of answersOf(requests[name]?.reply)) {
+      if ('err' in shape) throw fault(`the reply to ${name} has a field "err", which marks refusals`)
+      const stray = strayInShape(shape)
+      if (stray !== undefined) throw fault(`the reply to ${name}: ${stray}`)
+    }
     if (name in tells) throw fault(`${name} is both a request and a tell`)
   }
   return Object.freeze(definition)
+}
+
+/** The shapes that a reply may have: one, or one for each case. */
+export function answersOf(reply: unknown): readonly Shape[] {
+  if (!isShape(reply)) return []
+  const cases: unknown = reply['cases']
+  return typeof cases === 'object' && cases !== null && !('_zod' in cases) ? Object.values(cases).filter(isShape) : [reply]
+}
+
+function isShape(value: unknown): value is Shape {
+  return typeof value === 'object' && value !== null
 }
 
 /** `interface FooProtocol extends ProtocolOf<typeof fooProtocol> {}` gives the protocol a name to read. */

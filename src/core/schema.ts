@@ -3,9 +3,10 @@ import * as z from 'zod'
 import { clone } from 'zod/v4/core'
 import { isEngineID, isExternalIdentity } from './engine-id.ts'
 import type { EngineID, EngineRef, ExternalIdentity } from './engine-id.ts'
+import type { Shape } from './protocol.ts'
 
 /** What a schema says beyond its type. */
-interface Mark {
+export interface Mark {
   readonly sensitive?: true
   readonly engineID?: true
   readonly code?: string
@@ -15,8 +16,17 @@ const marks = new WeakMap<z.core.$ZodType, Mark>()
 
 function marked<S extends z.core.$ZodType>(schema: S, mark: Mark): S {
   const copy = clone(schema)
-  marks.set(copy, { ...marks.get(schema), ...mark })
+  marks.set(copy, { ...markOf(schema), ...mark })
   return copy
+}
+
+/** The mark of a schema, or of the one it was refined from: `sensitive(z.string()).min(1)` stays sensitive. */
+export function markOf(schema: z.core.$ZodType): Mark | undefined {
+  for (let known: z.core.$ZodType | undefined = schema; known !== undefined; known = known._zod.parent) {
+    const mark = marks.get(known)
+    if (mark !== undefined) return mark
+  }
+  return undefined
 }
 
 /** An EngineID. From host code its `node` may be `null`, which the runtime resolves to the host's own node. */
@@ -57,11 +67,11 @@ const TOO_LARGE = 'too-large'
 export type BoundaryCode = typeof MALFORMED | typeof TOO_LARGE
 
 /** The code and the text with which a message that does not fit is refused. Only places are named, never values. */
-export function refusalOf(error: z.core.$ZodError, fields: Fields): { readonly code: string; readonly err: string } {
+export function refusalOf(error: z.core.$ZodError, fields: Shape): { readonly code: string; readonly err: string } {
   const [issue] = error.issues
   const place = issue === undefined ? '' : issue.path.join('.')
   const schema = fields[String(issue?.path[0])]
-  const own = schema === undefined ? undefined : marks.get(schema)?.code
+  const own = schema === undefined ? undefined : markOf(schema)?.code
   const custom: unknown = issue?.code === 'custom' ? issue.params?.['code'] : undefined
   const code = own ?? (typeof custom === 'string' ? custom : MALFORMED)
   const phrase = own === undefined ? PHRASES[code] ?? sentence(code) : sentence(own)
@@ -80,61 +90,4 @@ const PHRASES: { readonly [code: string]: string } = { [MALFORMED]: 'Malformed r
 
 function sentence(code: string): string {
   return code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ')
-}
-
-export interface Fields { readonly [field: string]: z.core.$ZodType }
-
-/**
- * Rewrites data by what its schema says of it. `undefined` stands for a schema that has nothing to rewrite, so that most
- * messages are passed on as they are.
- */
-export type Rewrite = ((value: unknown) => unknown) | undefined
-
-/** What is shown in place of a sensitive value. */
-export const REDACTED = '[redacted]'
-
-/** Answers a copy in which every field marked `sensitive` is {@link REDACTED}. */
-export function redactionOf(fields: Fields): Rewrite {
-  return rewriteFields(fields, mark => mark.sensitive ? () => REDACTED : undefined)
-}
-
-/** Answers a copy in which every EngineID without a node part is one of `here`. External identities stay as they are. */
-export function resolutionOf(fields: Fields, resolve: (id: EngineID) => EngineID): Rewrite {
-  return rewriteFields(fields, mark => mark.engineID ? value => isEngineID(value) ? resolve(value) : value : undefined)
-}
-
-type ByMark = (mark: Mark) => Rewrite
-
-function rewriteFields(fields: Fields, byMark: ByMark): Rewrite {
-  const rewrites = Object.entries(fields).flatMap(([name, schema]) => {
-    const rewrite = rewriteOf(schema, byMark)
-    return rewrite === undefined ? [] : [{ name, rewrite }]
-  })
-  if (rewrites.length === 0) return undefined
-  return value => {
-    if (typeof value !== 'object' || value === null) return value
-    const copy: Record<string, unknown> = { ...value }
-    for (const { name, rewrite } of rewrites) if (name in copy) copy[name] = rewrite(copy[name])
-    return copy
-  }
-}
-
-function rewriteOf(schema: z.core.$ZodType, byMark: ByMark): Rewrite {
-  const mark = marks.get(schema)
-  const whole = mark === undefined ? undefined : byMark(mark)
-  if (whole !== undefined) return whole
-  if (schema instanceof z.ZodObject) return rewriteFields(schema.shape, byMark)
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodExactOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodReadonly) {
-    return rewriteOf(schema.unwrap(), byMark)
-  }
-  if (schema instanceof z.ZodArray) return each(rewriteOf(schema.element, byMark))
-  if (schema instanceof z.ZodUnion) {
-    const rewrites = schema.options.map(option => rewriteOf(option, byMark)).filter(rewrite => rewrite !== undefined)
-    return rewrites.length === 0 ? undefined : value => rewrites.reduce((v, rewrite) => rewrite(v), value)
-  }
-  return undefined
-}
-
-function each(rewrite: Rewrite): Rewrite {
-  return rewrite === undefined ? undefined : value => Array.isArray(value) ? value.map(rewrite) : value
 }

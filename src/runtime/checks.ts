@@ -93,6 +93,7 @@ class Check {
         this.#answer()
         return { effect: 'forward', to: engine(effect.to, 'forward') }
       case 'keep':
+        if (!isReplyTo(effect.to) || effect.to.id !== this.#request) throw invalid('keep: it needs the replyTo of the request being handled')
         this.#isSettled = true
         return { effect: 'keep' }
       case 'request': {

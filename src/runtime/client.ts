@@ -6,8 +6,10 @@ import { Failed, Fault, Refused } from '../core/errors.ts'
 import type { FailureCode, Refusal } from '../core/errors.ts'
 import { refuse } from '../core/protocol.ts'
 import type { MessageOf, NoMore, Protocol, RequestOf, SuccessOf } from '../core/protocol.ts'
-import { clipped, refusalOf, resolutionOf } from '../core/schema.ts'
-import type { BoundaryCode, Rewrite } from '../core/schema.ts'
+import { clipped, refusalOf } from '../core/schema.ts'
+import type { BoundaryCode } from '../core/schema.ts'
+import { resolutionOf } from '../core/schema-walk.ts'
+import type { Rewrite } from '../core/schema-walk.ts'
 import type { MessageEntry } from '../core/engine.ts'
 import { nameOf } from './delivery.ts'
 import type { Delivery } from './delivery.ts'
@@ -146,7 +148,12 @@ class ClientAsk implements Asker {
   }
 
   answered(response: unknown): void {
-    this.#resolve(copyData(response, 'the response'))
+    try {
+      this.#resolve(copyData(response, 'the response'))
+    } catch (error) {
+      // Its bytes were transferred since they were checked.
+      this.#reject(error)
+    }
     this.#signal?.removeEventListener('abort', this)
   }
 
@@ -168,7 +175,7 @@ function isRefusal(value: unknown): value is Refusal {
 }
 
 function failed(code: FailureCode, detail: string, to: EngineID, cause: unknown): Failed {
-  return new Failed(code, `No answer from ${to.name}: ${detail}`, cause === undefined ? {} : { cause })
+  return new Failed(code, `No answer from ${clipped(to.name)}: ${detail}`, cause === undefined ? {} : { cause })
 }
 
 function assertEngineID(to: unknown): void {

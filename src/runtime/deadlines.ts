@@ -25,6 +25,8 @@ class DurationList {
   }
 }
 
+const LISTS_KEPT = 64
+
 /**
  * Deadlines by due time. Most deadlines share few durations and are cancelled long before they fall due (an ask that is
  * answered), so both setting and cancelling are O(1): a linked list for each duration, and a heap of lists whose places are
@@ -37,6 +39,8 @@ export class Deadlines {
   #alarm: Wake | undefined
   #alarmTime = Infinity
   #live = 0
+  /** How many lists in the heap are there no more. */
+  #dropped = 0
   #isHeld = false
 
   constructor(host: Host) {
@@ -72,14 +76,26 @@ export class Deadlines {
     if (later === undefined) list.last = earlier
     else later.earlier = earlier
     deadline.list = deadline.earlier = deadline.later = undefined
+    if (list.first === undefined && this.#lists.size > LISTS_KEPT) this.#drop(list)
     this.#live--
+  }
+
+  /** A list that is empty is kept for the next deadline of its duration, unless there are many. */
+  #drop(list: DurationList): void {
+    this.#lists.delete(list.duration)
+    list.listed = false
+    this.#dropped++
+    if (this.#dropped * 2 < this.#heap.length) return
+    const kept = this.#heap.filter(({ listed }) => listed)
+    this.#heap.length = this.#dropped = 0
+    for (const other of kept) push(this.#heap, other)
   }
 
   /** Cancels all. */
   clear(): void {
     for (const list of this.#lists.values()) while (list.first !== undefined) this.cancel(list.first)
     this.#lists.clear()
-    this.#heap.length = 0
+    this.#heap.length = this.#dropped = 0
     this.#alarm?.cancel()
     this.#alarm = undefined
     this.#alarmTime = Infinity
@@ -104,7 +120,9 @@ export class Deadlines {
       }
       if (this.#heap[0] !== list) continue
       pop(this.#heap)
-      if (list.first === undefined) {
+      if (!list.listed) {
+        this.#dropped--
+      } else if (list.first === undefined) {
         list.listed = false
         this.#lists.delete(list.duration)
       } else {

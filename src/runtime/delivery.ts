@@ -100,6 +100,7 @@ export class Delivery {
   forward(from: EngineInstance, to: EngineID, envelope: Envelope): void {
     this.counters.originated++
     envelope.pending?.disown()
+    if (envelope.pending?.isOpen === false) return this.deadLetter(envelope, to, 'abandoned')
     this.#post(to, new Envelope('message', envelope.sender, from, envelope.msg, envelope.pending))
   }
 
@@ -130,7 +131,7 @@ export class Delivery {
     target.queue.push(envelope)
     if (this.#observation.isOn) {
       const entry = this.#entryOf(target, envelope.msg)
-      this.#observation.note(this.#scheduler.time, {
+      this.#observation.note(this.#scheduler.now(), {
         kind: 'message', sender: envelope.sender, target: target.id, name: nameOf(envelope.msg),
         id: pending?.id ?? 0, inReplyTo: 0, msg: visible(envelope.msg, entry),
       })
@@ -179,7 +180,7 @@ export class Delivery {
     const { asker } = pending
     if (this.#freeze) freezeData(response)
     if (this.#observation.isOn) {
-      this.#observation.note(this.#scheduler.time, {
+      this.#observation.note(this.#scheduler.now(), {
         kind: 'message', sender: from.id, target: asker.principal.id, name: pending.entry?.response.name ?? '',
         id: 0, inReplyTo: pending.id, msg: visible(response, pending.entry?.response),
       })
@@ -196,7 +197,7 @@ export class Delivery {
   #misreply(from: EngineInstance, to: EngineID, response: unknown, entry: MessageEntry | undefined, reason: DeadLetterReason): void {
     this.counters.deadLettered++
     if (!this.#observation.isOn) return
-    this.#observation.note(this.#scheduler.time, {
+    this.#observation.note(this.#scheduler.now(), {
       kind: 'dead-letter', sender: from.id, target: to, name: entry?.response.name ?? '', reason, msg: visible(response, entry?.response),
     })
   }
@@ -205,6 +206,8 @@ export class Delivery {
   fail(pending: Pending, code: FailureCode, detail: string): void {
     if (!pending.isOpen) return
     this.close(pending)
+    // If nothing else is to be done, the process may have waited for this alone.
+    this.#scheduler.wake()
     const { asker } = pending
     if (asker.engine === undefined) {
       this.#tellHost(() => asker.failed?.(code, detail))
@@ -244,7 +247,6 @@ export class Delivery {
 
   readonly #onDeadline = (pending: Pending): void => {
     this.fail(pending, 'deadline', 'no answer came in time')
-    this.#scheduler.wake()
   }
 
   // ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -255,7 +257,7 @@ export class Delivery {
     const reply = envelope.kind === 'reply'
     const instance = this.find(target)
     const entry = reply ? envelope.pending?.entry : instance === undefined ? undefined : this.#entryOf(instance, envelope.msg)
-    this.#observation.note(this.#scheduler.time, {
+    this.#observation.note(this.#scheduler.now(), {
       kind: 'dead-letter', sender: envelope.sender, target, name: reply ? entry?.response.name ?? '' : nameOf(envelope.msg), reason,
       msg: visible(envelope.msg, reply ? entry?.response : entry),
       ...(error === undefined ? {} : { error }),

@@ -51,7 +51,7 @@ export class Lifecycle {
       parent.children.add(instance)
     }
     if (this.#observation.isOn) {
-      this.#observation.note(this.#scheduler.time, {
+      this.#observation.note(this.#scheduler.now(), {
         kind: 'spawned', engine: instance.id, family: family.id, ...(parent === undefined ? {} : { parent: parent.id }),
       })
     }
@@ -193,10 +193,13 @@ export class Lifecycle {
 
   #finish(instance: EngineInstance, reason: EndReason, error: unknown): void {
     instance.status = 'ended'
+    // An EngineID leads here for as long as anybody holds it.
+    instance.environment = {}
+    instance.acquaintances = instance.children = undefined
     this.#delivery.engines.delete(instance.id.name)
     instance.parent?.children?.delete(instance)
     if (this.#observation.isOn) {
-      this.#observation.note(this.#scheduler.time, { kind: 'ended', engine: instance.id, reason, ...(error === undefined ? {} : { error }) })
+      this.#observation.note(this.#scheduler.now(), { kind: 'ended', engine: instance.id, reason, ...(error === undefined ? {} : { error }) })
       this.#scheduler.wake()
     }
     for (const watcher of instance.watchers ?? []) {

@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import type { Host } from '../core/clock.ts'
 import type { Client } from '../core/client.ts'
-import { engineIDOf, isHostGivenName, isNodeID } from '../core/engine-id.ts'
+import { engineIDOf, isEngineID, isHostGivenName, isNodeID } from '../core/engine-id.ts'
 import type { EngineID, EngineRef, NodeID } from '../core/engine-id.ts'
 import { EngineFamily } from '../core/engine.ts'
 import type { Engine } from '../core/engine.ts'
@@ -34,7 +34,7 @@ export type SpawnOptions<F extends Family> = {
   /** One segment, without "/"; used once in a node's life. */
   readonly name: string
   /** From whom it accepts messages, unless its family is open. */
-  readonly acquaintances?: readonly EngineID[]
+  readonly acquaintances?: readonly (Client | EngineID)[]
 } & Needed<'config', z.input<F['config']>> & Needed<'services', ServicesOf<F>>
 
 /** A process's own node: engines live on it, host code speaks to them as clients. */
@@ -44,9 +44,9 @@ export interface Node extends AsyncDisposable {
   client(name: string): Client
   /** Resolves when the engine has started. Rejects with `name-taken`, `invalid-argument` (name, config), `start-failed`. */
   spawn<F extends Family>(engine: Engine<F>, options: SpawnOptions<F>): Promise<EngineRef<F['protocol']>>
-  /** The host is the parent of the engines it spawned: it grants, revokes and stops. */
-  grant(engine: EngineID, acquaintance: EngineID): void
-  revoke(engine: EngineID, acquaintance: EngineID): void
+  /** The host is the parent of the engines it spawned: it grants, revokes and stops. Throws `not-found` for any other engine. */
+  grant(engine: EngineID, acquaintance: Client | EngineID): void
+  revoke(engine: EngineID, acquaintance: Client | EngineID): void
   /** Hears of each message, dead letter, spawn and end, after the step that caused it was committed. Returns what ends it. */
   observe(observer: Observer): () => void
   counters(): Counters
@@ -81,7 +81,11 @@ export class RuntimeNode implements Node {
     const { askDeadline, ...patience } = settings(options)
     const deadlines = new Deadlines(host)
     const observation = new Observation(host)
-    const scheduler: Scheduler = new Scheduler(host, instance => steps.step(instance), () => observation.flush(), () => deadlines.settle())
+    const scheduler: Scheduler = new Scheduler(host, instance => steps.step(instance), {
+      before: () => observation.flush(),
+      isWaiting: () => observation.isWaiting,
+      after: () => deadlines.settle(),
+    })
     const parts: DeliveryParts = { node: id, host, deadlines, observation, scheduler, freeze }
     const delivery = new Delivery(parts)
     const tasks = new Tasks(deadlines, delivery, scheduler)
@@ -119,9 +123,10 @@ export class RuntimeNode implements Node {
     assertName(name, 'engine')
     if (this.#engineNames.has(name) || this.#clientNames.has(name)) throw nameTaken(name)
     const parsed = parseConfig(engine, config)
+    const known = acquaintances.map(principalID)
     this.#engineNames.add(name)
     const instance = this.#lifecycle.spawn(name, engine, undefined, parsed, services)
-    for (const acquaintance of acquaintances) instance.grant(acquaintance)
+    for (const acquaintance of known) instance.grant(acquaintance)
     this.#roots.add(instance)
     ;(instance.onEnded ??= []).push(() => this.#roots.delete(instance))
     await new Promise<void>((resolve, reject) => {
@@ -133,12 +138,12 @@ export class RuntimeNode implements Node {
     return instance.id
   }
 
-  grant(engine: EngineID, acquaintance: EngineID): void {
-    this.#root(engine).grant(acquaintance)
+  grant(engine: EngineID, acquaintance: Client | EngineID): void {
+    this.#root(engine).grant(principalID(acquaintance))
   }
 
-  revoke(engine: EngineID, acquaintance: EngineID): void {
-    this.#root(engine).revoke(acquaintance)
+  revoke(engine: EngineID, acquaintance: Client | EngineID): void {
+    this.#root(engine).revoke(principalID(acquaintance))
   }
 
   observe(observer: Observer): () => void {
@@ -153,7 +158,13 @@ export class RuntimeNode implements Node {
 
   async stop(engine?: EngineID): Promise<void> {
     if (engine !== undefined) return this.#end(this.#root(engine))
-    this.#stopping ??= this.#stopAll()
+    if (this.#stopping === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      // Set first: what stopping calls (release hooks, abort listeners) must find the node closed.
+      this.#stopping = promise
+      await this.#stopAll()
+      resolve()
+    }
     return this.#stopping
   }
 
@@ -191,7 +202,7 @@ interface AnySpawnOptions {
   readonly name: string
   readonly config?: unknown
   readonly services?: object
-  readonly acquaintances?: readonly EngineID[]
+  readonly acquaintances?: readonly (Client | EngineID)[]
 }
 
 function settings({ askDeadline = 30_000, startDeadline = 30_000, releaseDeadline = 5_000 }: NodeOptions) {
@@ -199,6 +210,12 @@ function settings({ askDeadline = 30_000, startDeadline = 30_000, releaseDeadlin
     if (!(value > 0 && value < Infinity)) throw new Fault('invalid-argument', `${name} must be a positive number of milliseconds, not ${value}`)
   }
   return { askDeadline, startDeadline, releaseDeadline }
+}
+
+function principalID(principal: Client | EngineID): EngineID {
+  const id = typeof principal === 'object' && principal !== null && 'id' in principal ? principal.id : principal
+  if (isEngineID(id)) return id
+  throw new Fault('invalid-argument', 'An acquaintance must be a client or an EngineID: { node, name }')
 }
 
 function assertName(name: string, what: string): void {

@@ -1,7 +1,7 @@
 import type { Host } from '../core/clock.ts'
 import type { EngineID } from '../core/engine-id.ts'
 import { copyData } from '../core/data.ts'
-import type { Rewrite } from '../core/schema.ts'
+import type { Rewrite } from '../core/schema-walk.ts'
 import type { EndReason } from '../core/trigger.ts'
 
 /** Why a message was not handled. */
@@ -116,13 +116,20 @@ export class Observation {
     this.#events.push(Object.freeze({ ...event, step: ++this.#count, time }))
   }
 
-  /** Tells all that was noted. Called between steps. */
+  /** Whether there is something to tell. */
+  get isWaiting(): boolean {
+    return this.#events.length > 0
+  }
+
+  /**
+   * Tells what was noted. Called between steps. What observers cause waits for the next call, so that one that answers each
+   * event with a message holds nothing up.
+   */
   flush(): void {
-    while (this.#events.length > 0) {
-      const events = this.#events
-      this.#events = []
-      for (const event of events) for (const observer of this.#observers) this.#tell(observer, event)
-    }
+    const events = this.#events
+    if (events.length === 0) return
+    this.#events = []
+    for (const event of events) for (const observer of this.#observers) this.#tell(observer, event)
   }
 
   #tell(observer: Observer, event: Observed): void {
@@ -137,5 +144,10 @@ export class Observation {
 /** What observers may see of a message: a copy, redacted. One whose protocol is not known is not shown at all. */
 export function visible(msg: unknown, entry: { readonly redact: Rewrite } | undefined): unknown {
   if (entry === undefined) return {}
-  return copyData(entry.redact === undefined ? msg : entry.redact(msg), 'a message')
+  try {
+    return copyData(entry.redact === undefined ? msg : entry.redact(msg), 'a message')
+  } catch {
+    // Bytes may have been transferred since they were checked; that is no reason to break a step half-way.
+    return {}
+  }
 }

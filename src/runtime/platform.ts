@@ -8,7 +8,8 @@ export function platformHost(): Host {
   const now = () => timeOrigin + performance.now()
   return {
     now,
-    soon: queueMicrotask,
+    // Not the bare function: a browser's insists on its own `this`.
+    soon: work => queueMicrotask(work),
     later,
     wake(time, work) {
       return new Alarm(time - now(), work)

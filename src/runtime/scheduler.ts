@@ -1,6 +1,16 @@
 import type { Host } from '../core/clock.ts'
 import type { EngineInstance } from './instance.ts'
 
+/** What is done around the steps. */
+export interface Around {
+  /** Ahead of each drain: tells what host calls left to be told. */
+  before(): void
+  /** Whether there is more to tell. */
+  isWaiting(): boolean
+  /** When the event loop has had its turn. */
+  after(): void
+}
+
 /** How much of a slice may be used after host code was answered, before it goes on. */
 const PATIENCE = 1 / 20
 
@@ -13,8 +23,7 @@ export class Scheduler {
   time: number
   readonly #host: Host
   readonly #step: (instance: EngineInstance) => void
-  readonly #before: () => void
-  readonly #after: () => void
+  readonly #around: Around
   readonly #line: EngineInstance[] = []
   #head = 0
   /** When the first drain since the last macrotask began. */
@@ -26,12 +35,10 @@ export class Scheduler {
   #end = 0
   #steps = 0
 
-  /** `before` is called ahead of each drain, for what host calls left to be told; `after` when the event loop has had its turn. */
-  constructor(host: Host, step: (instance: EngineInstance) => void, before: () => void, after: () => void) {
+  constructor(host: Host, step: (instance: EngineInstance) => void, around: Around) {
     this.#host = host
     this.#step = step
-    this.#before = before
-    this.#after = after
+    this.#around = around
     this.time = host.now()
   }
 
@@ -73,8 +80,8 @@ export class Scheduler {
   readonly #later = (): void => {
     this.#sliceStart = undefined
     this.#isSpent = false
-    this.#after()
-    if (this.#line.length > this.#head) this.#drain()
+    this.#around.after()
+    if (this.#line.length > this.#head || this.#around.isWaiting()) this.#drain()
   }
 
   #drain(): void {
@@ -86,7 +93,7 @@ export class Scheduler {
     }
     this.#end = this.#sliceStart + this.#host.slice
     try {
-      this.#before()
+      this.#around.before()
       while (this.time <= this.#end) {
         const instance = this.#take()
         if (instance === undefined) return
@@ -99,17 +106,21 @@ export class Scheduler {
       this.#isSpent = this.#line.length > this.#head
     } finally {
       this.#isRunning = false
+      if (this.#around.isWaiting()) this.wake()
     }
   }
 
   #turn(instance: EngineInstance): void {
     let left = this.#host.turn
-    do {
-      this.#step(instance)
-      this.#steps++
-    } while (--left > 0 && this.#steps < this.#host.look && canStep(instance))
-    instance.isReady = false
-    if (canStep(instance)) this.add(instance)
+    try {
+      do {
+        this.#step(instance)
+        this.#steps++
+      } while (--left > 0 && this.#steps < this.#host.look && canStep(instance))
+    } finally {
+      instance.isReady = false
+      if (canStep(instance)) this.add(instance)
+    }
   }
 
   #take(): EngineInstance | undefined {

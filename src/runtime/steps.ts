@@ -92,27 +92,34 @@ export class Steps {
       case 'unanswered': {
         const { key } = body.pending.asker
         instance.asks?.delete(key)
-        return this.#take(instance, family.answers.get(nameIn(key)), ['answer', key], { self, time, key, failure: body.failure })
+        this.#take(instance, family.answers.get(nameIn(key)), ['answer', key], { self, time, key, failure: body.failure })
+        return
       }
       case 'elapsed': {
         const { handle } = body.timer
         // Cancelled or set anew while the signal waited.
         if (instance.timers?.get(handle) !== body.timer) return
         instance.timers.delete(handle)
-        return this.#take(instance, family.timers.get(nameIn(handle)), ['timer', handle], { self, time, handle })
+        this.#take(instance, family.timers.get(nameIn(handle)), ['timer', handle], { self, time, handle })
+        return
       }
       case 'outcome': {
         const { key, input, name, end } = body.run
         instance.tasks?.delete(key)
-        return this.#take(instance, family.outcomes.get(name), ['outcome', name], { self, time, key, input, ...end })
+        const isHeard = this.#take(instance, family.outcomes.get(name), ['outcome', name], { self, time, key, input, ...end })
+        if (!isHeard) body.run.controller?.abort()
+        return
       }
       case 'terminated':
-        return this.#take(instance, family.terminated, ['terminated', body.engine.name], { self, time, engine: body.engine, reason: body.reason })
+        this.#take(instance, family.terminated, ['terminated', body.engine.name], { self, time, engine: body.engine, reason: body.reason })
     }
   }
 
-  /** Runs the rules, and commits what they say. `envelope` is the message being handled, if it is one. */
-  #take(instance: EngineInstance, rules: RuleTree | undefined, [on, name]: Cause, trigger: object, envelope?: Envelope, request?: number): void {
+  /**
+   * Runs the rules, and commits what they say. `envelope` is the message being handled, if it is one. Answers whether there was
+   * a step: not when no rule wanted it, and not when it crashed.
+   */
+  #take(instance: EngineInstance, rules: RuleTree | undefined, [on, name]: Cause, trigger: object, envelope?: Envelope, request?: number): boolean {
     const trace: string[] | undefined = this.#observation.isOn ? [] : undefined
     let evaluation: Evaluation | undefined
     let effects: readonly CheckedEffect[]
@@ -120,20 +127,22 @@ export class Steps {
       evaluation = rules === undefined ? undefined : evaluate(rules, trigger, instance.config, instance.environment, trace)
       if (evaluation === undefined) {
         if (envelope !== undefined) this.#unhandled(instance, envelope)
-        return
+        return false
       }
       effects = checkEffects(evaluation.effects, instance, request, evaluation.environment)
     } catch (error) {
       if (envelope !== undefined) this.#delivery.deadLetter(envelope, instance.id, 'crashed', error)
-      return this.#lifecycle.end(instance, 'crashed', error)
+      this.#lifecycle.end(instance, 'crashed', error)
+      return false
     }
     if (envelope !== undefined) this.#delivery.counters.handled++
     if (this.#freeze) freezeData(evaluation.environment)
     instance.environment = evaluation.environment
     if (trace !== undefined) {
-      this.#observation.note(this.#scheduler.time, { kind: 'step', engine: instance.id, on, trigger: name, rules: trace.filter(rule => rule !== '') })
+      this.#observation.note(this.#scheduler.now(), { kind: 'step', engine: instance.id, on, trigger: name, rules: trace.filter(rule => rule !== '') })
     }
     this.#commit(instance, effects, envelope)
+    return true
   }
 
   #unhandled(instance: EngineInstance, envelope: Envelope): void {

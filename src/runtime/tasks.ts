@@ -69,6 +69,8 @@ export class Tasks {
 
   /** Answers whether the task has ended already. */
   #call(run: TaskRun): boolean {
+    // The handler of another task of this step may have ended the engine.
+    if (run.end !== undefined) return false
     const { engine } = run
     run.controller = new AbortController()
     let result: unknown

@@ -105,6 +105,22 @@ describe('deadlines', () => {
     expect(clock.held).toBe(false)
   })
 
+  test('many durations that are used once leave nothing behind, and the rest keep their times', () => {
+    const clock = clockwork()
+    const log: [number, number][] = []
+    const deadlines = new Deadlines(clock.host)
+    for (let i = 0; i < 500; i++) deadlines.set(new Named(i, log, clock.now), clock.now(), 1000 + i)
+    for (let i = 0; i < 100_000; i++) {
+      const deadline = new Named(i, log, clock.now)
+      deadlines.set(deadline, clock.now(), 5000 + i / 16)
+      deadlines.cancel(deadline)
+    }
+    clock.pass(2000)
+    expect(log).toEqual(Array.from({ length: 500 }, (_, i) => [i, 1000 + i]))
+    // An alarm for each deadline that was kept, and few for those that were not.
+    expect(clock.count).toBeLessThan(700)
+  })
+
   test('S31: a process whose asks are answered and whose timers are gone ends, though nobody stops its node', () => {
     const program = `
       import { createNode, reply, stop, timer } from './src/index.ts'

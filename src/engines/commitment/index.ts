@@ -1,6 +1,7 @@
 import { describeBackend, findBackend } from '../../backends/backend.ts'
 import { defineEngine } from '../../core/engine.ts'
 import { Fault } from '../../core/errors.ts'
+import { isPromise } from '../../core/promise.ts'
 import { commitmentBehaviour, commitmentTasks } from './behaviour.ts'
 import type { Commitment } from './behaviour.ts'
 import { commitmentConfig } from './config.ts'
@@ -17,7 +18,7 @@ export const commitment = defineEngine<Commitment>({
       const backend = findBackend(services, config.backend)
       if (backend === undefined) throw new Fault('not-available', `There is no ${describeBackend(config.backend)} backend among the services`)
       const signer = backend.signer(config.identity, signal)
-      return signer instanceof Promise ? signer.then(opened => ({ signer: opened })) : { signer }
+      return isPromise(signer) ? Promise.resolve(signer).then(opened => ({ signer: opened })) : { signer }
     },
     release: ({ signer }) => signer.close(),
   },

@@ -1,6 +1,7 @@
 import { describeBackend, findBackend } from '../../backends/backend.ts'
 import { defineEngine } from '../../core/engine.ts'
 import { Fault } from '../../core/errors.ts'
+import { isPromise } from '../../core/promise.ts'
 import { decryptionBehaviour, decryptionTasks } from './behaviour.ts'
 import type { Decryption } from './behaviour.ts'
 import { decryptionConfig } from './config.ts'
@@ -17,7 +18,7 @@ export const decryption = defineEngine<Decryption>({
       const backend = findBackend(services, config.backend)
       if (backend === undefined) throw new Fault('not-available', `There is no ${describeBackend(config.backend)} backend among the services`)
       const decryptor = backend.decryptor(config.identity, signal)
-      return decryptor instanceof Promise ? decryptor.then(opened => ({ decryptor: opened })) : { decryptor }
+      return isPromise(decryptor) ? Promise.resolve(decryptor).then(opened => ({ decryptor: opened })) : { decryptor }
     },
     release: ({ decryptor }) => decryptor.close(),
   },

@@ -1,0 +1,193 @@
+import { spawnSync } from 'node:child_process'
+import { describe, expect, test } from 'vitest'
+import { child, keep, reply, spawn, task, update } from '../../src/index.ts'
+import type { EngineRef, Observed } from '../../src/index.ts'
+import { simulate } from '../../src/simulation.ts'
+import { platformHost } from '../../src/runtime/platform.ts'
+import { box, outcomeOf } from './box.ts'
+import type { BoxProtocol, BoxRules } from './box.ts'
+import { lawOf } from './law.ts'
+
+function world() {
+  const sim = simulate({ seed: 1 })
+  const node = sim.createNode()
+  return { sim, node, a: node.client('a') }
+}
+
+const answers: BoxRules['get'] = t => reply({ n: t.msg.n })
+
+describe('what breaks its word', () => {
+  test.each([true, false])('S11, S18: bytes that were transferred are no data, in a message or a reply (observed: %s)', async isObserved => {
+    const { sim, node, a } = world()
+    if (isObserved) node.observe(() => {})
+    await sim.run(async () => {
+      const gone = new Uint8Array(8)
+      structuredClone(gone.buffer, { transfer: [gone.buffer] })
+      const to = await node.spawn(box({ get: () => Reflect.apply(reply, undefined, [{ n: gone }]) }), { name: 'box' })
+      expect(() => a.tell(to, { type: 'Put', n: 1, data: gone })).toThrow(expect.objectContaining({ code: 'not-encodable' }))
+      expect(await outcomeOf(a.ask(to, { type: 'GetRequest', n: 1 }))).toBe('crashed')
+      expect(lawOf(node)).toBe(0)
+      await node.stop()
+    })
+    expect(sim.reported).toEqual([])
+  })
+
+  test('S11, S18: a reply whose bytes are transferred behind the back of the step fails the ask, and nothing else', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      const bytes = new Uint8Array(8)
+      // Read once to be checked, and once to be carried out: by then its buffer is gone.
+      let reads = 0
+      const response = { get n() { if (++reads > 1 && !bytes.buffer.detached) structuredClone(bytes.buffer, { transfer: [bytes.buffer] }); return bytes } }
+      const to = await node.spawn(box({ get: t => t.msg.n === 0 ? Reflect.apply(reply, undefined, [response]) : reply({ n: t.msg.n }) }), { name: 'box' })
+      node.observe(() => {})
+      expect(await outcomeOf(a.ask(to, { type: 'GetRequest', n: 0 }))).toMatch(/crashed|not-encodable/)
+      expect(lawOf(node)).toBe(0)
+      await node.stop()
+    })
+  })
+
+  test('S24: a task whose outcome nobody heard has its signal aborted, also when hearing it crashed', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      let signal: AbortSignal | undefined
+      const to = await node.spawn(box({ put: () => task('work', { n: 1 }, { key: 'k' }), work: (_i, _l, s) => { signal = s; return Promise.resolve(1) }, done: () => { throw new Error('no') } }), { name: 'box' })
+      a.tell(to, { type: 'Put', n: 1 })
+      await sim.sleep(1)
+      expect(signal?.aborted).toBe(true)
+      await node.stop()
+    })
+  })
+
+  test('S24: once an engine is stopped by one of its task handlers, the next handler of that step is not called', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      const called: number[] = []
+      const to: EngineRef<BoxProtocol> = await node.spawn(box({
+        put: () => [1, 2].map(n => task('work', { n }, { key: `${n}` })),
+        work: ({ n }) => { called.push(n); void node.stop(to); return n },
+      }), { name: 'box' })
+      a.tell(to, { type: 'Put', n: 1 })
+      await sim.sleep(1)
+      expect(called).toEqual([1])
+      await node.stop()
+    })
+  })
+
+  test('S15: only the request that is handled can be kept', async () => {
+    const kept: BoxRules['get'][] = [() => Reflect.apply(keep, undefined, ['nonsense']), t => Reflect.apply(keep, undefined, [{ ...t.replyTo, id: t.replyTo.id + 1 }])]
+    for (const get of kept) {
+      const { sim, node, a } = world()
+      await sim.run(async () => {
+        const to = await node.spawn(box({ ...get && { get }, put: t => Reflect.apply(keep, undefined, [{ sender: t.sender, id: 1 }]) }), { name: 'box' })
+        expect(await outcomeOf(a.ask(to, { type: 'GetRequest', n: 1 }))).toBe('crashed')
+        await node.stop()
+      })
+    }
+  })
+
+  test('S27: a name leaves room for those of children; two families of one id are told apart or refused', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      expect(await outcomeOf(node.spawn(box({}), { name: 'x'.repeat(129) }))).toBe('invalid-argument')
+      const [one, two] = [box({ get: () => reply({ n: 1 }) }), box({ get: () => reply({ n: 2 }) })]
+      const ended: Observed[] = []
+      node.observe(event => { if (event.kind === 'ended') ended.push(event) })
+      const to = await node.spawn(box({ children: () => [one, two], put: t => spawn(two, { as: child(two, t.self, 0) }) }), { name: 'x'.repeat(128) })
+      a.tell(to, { type: 'Put', n: 1 })
+      await sim.sleep(1)
+      expect(ended).toMatchObject([{ reason: 'crashed', error: { code: 'invalid-definition' } }])
+      await node.stop()
+    })
+  })
+
+  test('S28: an acquaintance that is none spawns nothing; a client is one', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      for (const wrong of [null, undefined, 'a', {}, { node: 1, name: 'a' }]) {
+        expect(await outcomeOf(node.spawn(box({}), { name: 'box', acquaintances: [JSON.parse(JSON.stringify(wrong) ?? 'null')] }))).toBe('invalid-argument')
+      }
+      const to = await node.spawn(box({ closed: true, get: answers }), { name: 'box', acquaintances: [a] })
+      expect(await outcomeOf(a.ask(to, { type: 'GetRequest', n: 1 }))).toBe('ok {"n":1}')
+      node.revoke(to, a)
+      expect(await outcomeOf(a.ask(to, { type: 'GetRequest', n: 1 }))).toBe('not-acquainted')
+      expect(() => node.grant(to, JSON.parse('{}'))).toThrow(expect.objectContaining({ code: 'invalid-argument' }))
+      await node.stop()
+    })
+  })
+
+  test('S16: an event has the time at which it happened', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      const to = await node.spawn(box({ put: () => [] }), { name: 'box' })
+      await sim.sleep(10_000)
+      const times: number[] = []
+      node.observe(event => times.push(event.time))
+      const before = sim.time
+      a.tell(to, { type: 'Put', n: 1 })
+      await sim.sleep(1)
+      expect(times.length).toBe(2)
+      for (const time of times) expect(time).toBeGreaterThanOrEqual(before)
+      await node.stop()
+    })
+  })
+
+  test('S16, S17: an observer that answers each event with a message holds nothing up, and hears of its own', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      const audit = await node.spawn(box({ put: (_t, _c, e) => update({ ...e, children: e.children + 1 }), get: answers }), { name: 'audit' })
+      let heard = 0
+      const off = node.observe(event => {
+        heard++
+        if (event.kind === 'message') a.tell(audit, { type: 'Put', n: 1 })
+      })
+      expect(await outcomeOf(a.ask(audit, { type: 'GetRequest', n: 1 }))).toBe('ok {"n":1}')
+      await sim.sleep(0.1)
+      expect(heard).toBeGreaterThan(5)
+      off()
+      // A dead letter that an observer caused is told too, though no engine runs.
+      const letters: string[] = []
+      const stop = node.observe(event => {
+        if (event.kind === 'step') a.tell({ ...audit, name: 'nobody' }, { type: 'Put', n: 1 })
+        if (event.kind === 'dead-letter') letters.push(event.reason)
+      })
+      a.tell(audit, { type: 'Put', n: 1 })
+      await sim.sleep(1)
+      expect(letters.length).toBeGreaterThan(0)
+      stop()
+      await node.stop()
+    })
+  })
+
+  test('S31: an ask that was aborted, or whose client was closed, does not keep the process', () => {
+    const program = `
+      import { createNode } from './src/index.ts'
+      import { box } from './test/runtime/box.ts'
+      const node = await createNode()
+      const to = await node.spawn(box({}), { name: 'silent' })
+      const stop = new AbortController()
+      const asks = [node.client('a').ask(to, { type: 'GetRequest', n: 1 }, { signal: stop.signal }), node.client('b').ask(to, { type: 'GetRequest', n: 1 })]
+      await new Promise(resolve => setTimeout(resolve, 5))
+      stop.abort()
+      node.client('b').close()
+      console.log((await Promise.allSettled(asks)).map(({ reason }) => reason.code).join())
+    `
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', program], { timeout: 15_000, encoding: 'utf8' })
+    expect({ status, signal, stdout, stderr }).toEqual({ status: 0, signal: null, stdout: 'aborted,aborted\n', stderr: '' })
+  })
+
+  test("the platform's functions are called as a browser wants them: on no object of ours", async () => {
+    const calls: unknown[] = []
+    const { queueMicrotask: original } = globalThis
+    globalThis.queueMicrotask = function (this: unknown, work: () => void) {
+      calls.push(this)
+      original(work)
+    }
+    try {
+      await new Promise<void>(resolve => platformHost().soon(resolve))
+    } finally {
+      globalThis.queueMicrotask = original
+    }
+    expect(calls).toEqual([undefined])
+  })
+})
