@@ -1,22 +1,11 @@
 export type { RandomBytes, SignatureSuite } from './crypto/suite.ts'
 export { suiteByMulticodec, suiteByParams, suites } from './crypto/suites.ts'
 export { randomBytes } from './crypto/random.ts'
-export { purposes, signable, type Purpose } from './crypto/signable.ts'
-export {
-  formatIdentityName,
-  parseIdentityName,
-  type IdentityKeys,
-  type ParsedIdentityName,
-  type SigningKey,
-} from './crypto/identity-name.ts'
+export { purposes, signable } from './crypto/signable.ts'
+export type { Purpose } from './crypto/signable.ts'
+export { formatIdentityName, parseIdentityName } from './crypto/identity-name.ts'
+export type { IdentityKeys, ParsedIdentityName, SigningKey } from './crypto/identity-name.ts'
 export { encryptionPublicKey, generateEncryptionSecret, isEncryptionPublicKey } from './crypto/x25519.ts'
 export { commit, commitmentOf, verifyCommitment } from './crypto/commitment.ts'
-export {
-  CIPHERTEXT_LIMIT,
-  encryptTo,
-  importDecryptionKey,
-  openCiphertext,
-  PLAINTEXT_LIMIT,
-  type CiphertextRefusal,
-  type DecryptionKey,
-} from './crypto/ciphertext.ts'
+export { CIPHERTEXT_LIMIT, encryptTo, importDecryptionKey, openCiphertext, PLAINTEXT_LIMIT } from './crypto/ciphertext.ts'
+export type { CiphertextRefusal, DecryptionKey } from './crypto/ciphertext.ts'

@@ -3,7 +3,8 @@ import { verifyCommitment } from './crypto/commitment.ts'
 import { formatIdentityName, parseIdentityName } from './crypto/identity-name.ts'
 import { randomBytes } from './crypto/random.ts'
 import { ed25519Suite } from './crypto/suites/ed25519.ts'
-import { externalIdentityOf } from './core/engine-id.ts'
+import { externalIdentityOf, isExternalIdentity } from './core/engine-id.ts'
+import { Fault } from './core/errors.ts'
 import type { ExternalIdentity } from './core/engine-id.ts'
 import { RuntimeNode } from './runtime/node.ts'
 import type { Node, NodeOptions } from './runtime/node.ts'
@@ -36,7 +37,7 @@ export type { AskOptions, Client } from './core/client.ts'
  * is none, `not-available` for an identity that cannot commit, `invalid-argument` for what is not bytes.
  */
 export async function verify(identity: ExternalIdentity, data: Uint8Array, commitment: Uint8Array): Promise<boolean> {
-  return verifyCommitment(identity.name, data, commitment)
+  return verifyCommitment(nameOf(identity), data, commitment)
 }
 
 /**
@@ -44,7 +45,12 @@ export async function verify(identity: ExternalIdentity, data: Uint8Array, commi
  * `not-available` for an identity that cannot decrypt, `invalid-argument` for what is not bytes or too much.
  */
 export async function encrypt(identity: ExternalIdentity, data: Uint8Array): Promise<Uint8Array> {
-  return encryptTo(identity.name, data)
+  return encryptTo(nameOf(identity), data)
+}
+
+function nameOf(identity: ExternalIdentity): string {
+  if (isExternalIdentity(identity)) return identity.name
+  throw new Fault('invalid-identity', 'An external identity is { node: null, name }, as Identity Management answers it')
 }
 
 /** The external identity of that name, as `externalIdentity.name` prints it. Throws `invalid-identity`. */
@@ -53,15 +59,18 @@ export function parseExternalIdentity(name: string): ExternalIdentity {
 }
 
 export { identities } from './engines/identity-management/identities.ts'
-export type { Borrowed, Commits, Decrypts, Identities, Owned, Ownership } from './engines/identity-management/identities.ts'
+export type { Borrowed, Commits, Decrypts, GenerateIdentity, Identities, Owned, Ownership } from './engines/identity-management/identities.ts'
 export { identityManagement } from './engines/identity-management/index.ts'
 export { identityManagementProtocol } from './engines/identity-management/messages.ts'
+export type { IdentityManagement } from './engines/identity-management/family.ts'
 export type { IdentityManagementProtocol } from './engines/identity-management/messages.ts'
 export { commitment } from './engines/commitment/index.ts'
-export { commitmentProtocol } from './engines/commitment/messages.ts'
+export type { Commitment } from './engines/commitment/behaviour.ts'
+export { COMMITMENT_LIMIT, commitmentProtocol } from './engines/commitment/messages.ts'
 export type { CommitmentProtocol } from './engines/commitment/messages.ts'
 export { decryption } from './engines/decryption/index.ts'
-export { decryptionProtocol } from './engines/decryption/messages.ts'
+export type { Decryption } from './engines/decryption/behaviour.ts'
+export { DECRYPTION_LIMIT, decryptionProtocol } from './engines/decryption/messages.ts'
 export type { DecryptionProtocol } from './engines/decryption/messages.ts'
 export { localMemory } from './backends/local-memory/index.ts'
 export type { Backend, BackendName, Backends, Capabilities, CiphertextRefusal, Decryptor, GenerateOptions, Signer } from './backends/backend.ts'
@@ -86,6 +95,6 @@ export type { RequestStep, Rules, Step } from './core/rule.ts'
 export {
   cancel, child, forward, grant, keep, reply, request, revoke, send, spawn, stop, task, timer, update, watch,
 } from './core/effect.ts'
-export type { Effect, Settlement } from './core/effect.ts'
+export type { Effect, Plain, Reply, Requested, Settlement, Settling, Spawned, Started, Timed, Update } from './core/effect.ts'
 export type { Answered, Asked, Done, Elapsed, EndReason, NotDone, Outcome, ReplyTo, Terminated, Told, Trigger } from './core/trigger.ts'
 export { Table } from './core/table.ts'

@@ -1,6 +1,6 @@
 import type { ExternalIdentity } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
-import type { Refusal } from '../core/errors.ts'
+import type { CiphertextRefusal } from '../crypto/ciphertext.ts'
 
 export type Capabilities = 'Commit' | 'Decrypt' | 'CommitAndDecrypt'
 
@@ -37,7 +37,7 @@ export interface Decryptor {
   close(): void | Promise<void>
 }
 
-export type CiphertextRefusal = Refusal<'malformed-ciphertext' | 'decryption-failed'>
+export type { CiphertextRefusal }
 
 /**
  * Where keys live. A backend yields signers and decryptors, never a key. Every method may answer at once or later; when

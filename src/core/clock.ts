@@ -15,7 +15,7 @@ export interface Host {
   readonly slice: number
   /** How many steps one engine may run in a row. */
   readonly turn: number
-  /** How many steps may pass between two looks at the clock. */
+  /** How many steps may pass between two looks at the clock, while they are quick. */
   readonly look: number
   /** Which of `count` ready engines runs next, by position in order of readiness. Absent: the first. */
   choose?(count: number): number

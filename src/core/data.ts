@@ -134,7 +134,10 @@ function copy(value: unknown, depth: number): unknown {
   if (!isPlain(value)) return STRAY
   const fields: Record<string, unknown> = {}
   for (const key in value) {
-    const copied = copy(value[key], depth + 1)
+    const field = value[key]
+    // A field without a value is as good as absent.
+    if (field === undefined) continue
+    const copied = copy(field, depth + 1)
     if (copied === STRAY || key === '__proto__') return STRAY
     fields[key] = copied
   }

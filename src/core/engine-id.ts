@@ -87,6 +87,12 @@ export function isExternalIdentity(value: unknown): value is ExternalIdentity {
   return isEngineID(value) && value.node === null
 }
 
+/** Whether this has a name and a node, whatever they are: enough to look it up, at no cost. */
+export function hasNames(value: unknown): value is EngineID {
+  return typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string'
+    && 'node' in value && (typeof value.node === 'string' || value.node === null)
+}
+
 /** Whether this has the shape and the texts of an EngineID: `{ node, name }` and nothing else. */
 export function isEngineID(value: unknown): value is EngineID {
   if (typeof value !== 'object' || value === null || !('name' in value) || !('node' in value)) return false
@@ -128,7 +134,12 @@ export function isEngineName(text: string): boolean {
   return text.length <= NAME_LIMIT && ENGINE_NAME.test(text)
 }
 
+/** Whether this could be the name of an external identity, which no engine and no client has. */
+export function looksExternal(text: string): boolean {
+  return EXTERNAL_IDENTITY.test(text)
+}
+
 /** Whether a host may give this name to an engine or a client: one segment of at most 128 characters, and not mistakable for an external identity. */
 export function isHostGivenName(text: string): boolean {
-  return text.length <= HOST_NAME_LIMIT && isEngineName(text) && !text.includes('/') && !EXTERNAL_IDENTITY.test(text)
+  return text.length <= HOST_NAME_LIMIT && isEngineName(text) && !text.includes('/') && !looksExternal(text)
 }

@@ -82,7 +82,7 @@ interface AnyDefinition {
 }
 type Rulebook = { readonly [name: string]: object }
 export type TaskHandler = (input: unknown, live: object, signal: AbortSignal) => unknown
-export interface AnyResource {
+interface AnyResource {
   readonly acquire: (config: unknown, services: object, signal: AbortSignal) => unknown
   readonly release?: (resource: unknown) => unknown
 }
@@ -120,6 +120,9 @@ export class EngineFamily {
 
   constructor(definition: AnyDefinition) {
     const { protocol, behaviour, tasks = {}, resource } = definition
+    if (typeof protocol !== 'object' || typeof behaviour?.messages !== 'object' || typeof definition.environment !== 'function' || definition.config === undefined) {
+      throw new Fault('invalid-definition', 'An engine family needs a protocol, a config schema, an environment function and a behaviour with messages')
+    }
     const fault = (problem: string) => new Fault('invalid-definition', `Engine family ${JSON.stringify(definition.id ?? protocol.id)}: ${problem}`)
     this.id = definition.id ?? protocol.id
     this.config = definition.config

@@ -47,8 +47,11 @@ export interface ProtocolDefinition {
 
 /** Checks a definition and answers it. Throws `invalid-definition`. */
 export function defineProtocol<const D extends ProtocolDefinition>(definition: D): D {
-  const { id, version, requests, tells } = definition
+  const { id, version, codes, requests, tells } = definition
   const fault = (problem: string) => new Fault('invalid-definition', `Protocol ${JSON.stringify(id)}: ${problem}`)
+  if (typeof requests !== 'object' || requests === null || typeof tells !== 'object' || tells === null || !Array.isArray(codes)) {
+    throw fault('it needs codes, a list, and requests and tells, which may be empty objects')
+  }
   if (typeof id !== 'string' || id === '') throw fault('its id must be text')
   if (!Number.isSafeInteger(version) || version < 1) throw fault('its version must be a whole number from 1')
   for (const [name, shape] of [...Object.entries(requests).map(([n, { fields }]) => [n, fields] as const), ...Object.entries(tells)]) {

@@ -47,7 +47,7 @@ export function allOf(...rules: readonly object[]): object {
   return new RuleTree('allOf', undefined, [], rules.map(assertRule))
 }
 
-export type Guard = (trigger: unknown, config: unknown, environment: unknown) => unknown
+type Guard = (trigger: unknown, config: unknown, environment: unknown) => unknown
 export type Action = (args: unknown, trigger: unknown, config: unknown, environment: unknown) => unknown
 
 /** Rules as the runtime reads them: without the types that their authors wrote them under. */

@@ -41,7 +41,7 @@ type ByMark = (mark: Mark) => Rewrite
 /** The schemas that a schema is made of, by how they lie in its value. */
 type Parts =
   | { readonly at: 'same'; readonly schemas: readonly z.core.$ZodType[] }
-  | { readonly at: 'fields'; readonly shape: Shape }
+  | { readonly at: 'fields'; readonly shape: Shape; readonly rest: z.core.$ZodType | undefined }
   | { readonly at: 'entries'; readonly schema: z.core.$ZodType }
   | { readonly at: 'items'; readonly schema: z.core.$ZodType }
   | { readonly at: 'places'; readonly schemas: readonly z.core.$ZodType[]; readonly rest: z.core.$ZodType | null }
@@ -52,7 +52,7 @@ type Parts =
 function partsOf(schema: z.core.$ZodType): Parts {
   const { def } = asKnown(schema)._zod
   switch (def.type) {
-    case 'object': return { at: 'fields', shape: def.shape }
+    case 'object': return { at: 'fields', shape: def.shape, rest: def.catchall }
     case 'array': return { at: 'items', schema: def.element }
     case 'record': return { at: 'entries', schema: def.valueType }
     case 'tuple': return { at: 'places', schemas: def.items, rest: def.rest }
@@ -78,6 +78,7 @@ function asKnown(schema: z.core.$ZodType): z.core.$ZodType {
 function strayInSchema(schema: z.core.$ZodType, seen: Set<z.core.$ZodType>): string | undefined {
   if (seen.has(schema)) return undefined
   seen.add(schema)
+  if (schema._zod.def.checks?.some(check => check._zod.def.check === 'overwrite')) return 'a schema that overwrites changes what it checks'
   const parts = partsOf(schema)
   const first = (schemas: readonly z.core.$ZodType[]) => {
     for (const part of schemas) {
@@ -88,7 +89,7 @@ function strayInSchema(schema: z.core.$ZodType, seen: Set<z.core.$ZodType>): str
   }
   switch (parts.at) {
     case 'stray': return parts.why
-    case 'fields': return strayInShape(parts.shape, seen)
+    case 'fields': return strayInShape(parts.shape, seen) ?? (parts.rest && strayInSchema(parts.rest, seen))
     case 'items': case 'entries': return first([parts.schema])
     case 'same': return first(parts.schemas)
     case 'places': return first(parts.rest === null ? parts.schemas : [...parts.schemas, parts.rest])
@@ -103,7 +104,7 @@ function rewriteOf(schema: z.core.$ZodType, byMark: ByMark): Rewrite {
   if (whole !== undefined) return whole
   const parts = partsOf(schema)
   switch (parts.at) {
-    case 'fields': return shapeRewrite(parts.shape, byMark)
+    case 'fields': return shapeRewrite(parts.shape, byMark, parts.rest)
     case 'same': return inTurn(parts.schemas.map(part => rewriteOf(part, byMark)))
     case 'items': {
       const item = rewriteOf(parts.schema, byMark)
@@ -125,16 +126,18 @@ function rewriteOf(schema: z.core.$ZodType, byMark: ByMark): Rewrite {
   }
 }
 
-function shapeRewrite(shape: Shape, byMark: ByMark): Rewrite {
+function shapeRewrite(shape: Shape, byMark: ByMark, others?: z.core.$ZodType): Rewrite {
   const rewrites = Object.entries(shape).flatMap(([name, schema]) => {
     const rewrite = rewriteOf(schema, byMark)
     return rewrite === undefined ? [] : [{ name, rewrite }]
   })
-  if (rewrites.length === 0) return undefined
+  const rest = others === undefined ? undefined : rewriteOf(others, byMark)
+  if (rewrites.length === 0 && rest === undefined) return undefined
   return value => {
     if (!isObject(value)) return value
     const copy: Record<string, unknown> = { ...value }
     for (const { name, rewrite } of rewrites) if (Object.hasOwn(copy, name)) copy[name] = rewrite(copy[name])
+    if (rest !== undefined) for (const name of Object.keys(copy)) if (!Object.hasOwn(shape, name)) copy[name] = rest(copy[name])
     return copy
   }
 }

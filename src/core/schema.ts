@@ -1,7 +1,7 @@
 import * as z from 'zod'
 // Not z.core.clone: naming that namespace as a value bundles all of it.
 import { clone } from 'zod/v4/core'
-import { isEngineID, isExternalIdentity } from './engine-id.ts'
+import { isEngineID, isExternalIdentity, looksExternal } from './engine-id.ts'
 import type { EngineID, EngineRef, ExternalIdentity } from './engine-id.ts'
 import type { Shape } from './protocol.ts'
 
@@ -29,14 +29,21 @@ export function markOf(schema: z.core.$ZodType): Mark | undefined {
   return undefined
 }
 
+const NO_ENGINE = 'expected an EngineID { node, name }, and not an external identity'
+
+/** Whether this could be an engine or a client: an external identity is a name and no address. */
+function isAddressable(value: unknown): boolean {
+  return isEngineID(value) && !looksExternal(value.name)
+}
+
 /** An EngineID. From host code its `node` may be `null`, which the runtime resolves to the host's own node. */
 export function engineID(): z.ZodType<EngineID, EngineID> {
-  return marked(z.custom<EngineID>(isEngineID, { error: 'expected an EngineID { node, name }' }), { engineID: true })
+  return marked(z.custom<EngineID>(isAddressable, { error: NO_ENGINE }), { engineID: true })
 }
 
 /** An EngineID where the protocol `P` is spoken. Nothing in the data shows which: the type is the sender's word. */
 export function engineRef<P>(): z.ZodType<EngineRef<P>, EngineRef<P>> {
-  return marked(z.custom<EngineRef<P>>(isEngineID, { error: 'expected an EngineID { node, name }' }), { engineID: true })
+  return marked(z.custom<EngineRef<P>>(isAddressable, { error: NO_ENGINE }), { engineID: true })
 }
 
 /** The name of an identity. Whether its text is one is checked where it is used. */

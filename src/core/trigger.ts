@@ -52,12 +52,12 @@ export interface NotDone<F extends Family, N> extends Trigger<F['protocol']> {
 /** A task came to its end: exactly once for each task started. */
 export type Outcome<F extends Family, N> = Done<F, N> | NotDone<F, N>
 
-export interface Replied<P, K extends string, R> extends Trigger<P> {
+interface Replied<P, K extends string, R> extends Trigger<P> {
   readonly key: Key<K>
   readonly reply: R
   readonly failure?: never
 }
-export interface Unreplied<P, K extends string> extends Trigger<P> {
+interface Unreplied<P, K extends string> extends Trigger<P> {
   readonly key: Key<K>
   readonly reply?: never
   readonly failure: FailureCode

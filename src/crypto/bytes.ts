@@ -1,5 +1,4 @@
 import { isBytes } from '@noble/hashes/utils.js'
-
 import { Fault } from '../core/errors.ts'
 
 /** Throws `invalid-argument` unless `value` is a Uint8Array. `what` names it in the text, e.g. "The data". */

@@ -1,15 +1,8 @@
 import { concatBytes } from '@noble/hashes/utils.js'
-import {
-  AEAD_AES_256_GCM,
-  CipherSuite,
-  KDF_HKDF_SHA256,
-  KEM_DHKEM_X25519_HKDF_SHA256,
-  NotSupportedError,
-  type CryptoKey,
-  type KeyPair,
-} from 'hpke'
-
-import { Fault, type Refusal } from '../core/errors.ts'
+import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256, NotSupportedError } from 'hpke';
+import type { CryptoKey, KeyPair } from 'hpke';
+import { Fault } from '../core/errors.ts';
+import type { Refusal } from '../core/errors.ts';
 import { isBytesOf, requireBytes, utf8 } from './bytes.ts'
 import { parseIdentityName } from './identity-name.ts'
 import { encryptionPublicKey } from './x25519.ts'
@@ -80,7 +73,8 @@ export async function encryptTo(name: string, data: Uint8Array): Promise<Uint8Ar
     const { encapsulatedSecret, ciphertext } = await hpke.Seal(recipient, plaintext, { info: infoFor(name) })
     return concatBytes(Uint8Array.of(VERSION, SUITE), encapsulatedSecret, ciphertext)
   } catch (cause) {
-    throw unsupported(cause)
+    if (cause instanceof NotSupportedError) throw unsupported(cause)
+    throw new Fault('backend-failed', 'This platform failed to encrypt: see the cause', { cause })
   } finally {
     plaintext.fill(0)
   }

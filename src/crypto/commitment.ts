@@ -1,5 +1,4 @@
 import { concatBytes } from '@noble/hashes/utils.js'
-
 import { Fault } from '../core/errors.ts'
 import { requireBytes } from './bytes.ts'
 import { parseIdentityName } from './identity-name.ts'

@@ -1,6 +1,5 @@
 import { base58 } from '@scure/base'
 import { concatBytes } from '@noble/hashes/utils.js'
-
 import { Fault } from '../core/errors.ts'
 import { sameBytes } from './bytes.ts'
 import type { SignatureSuite } from './suite.ts'

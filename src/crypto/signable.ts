@@ -1,6 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes } from '@noble/hashes/utils.js'
-
 import { Fault } from '../core/errors.ts'
 import { requireBytes, utf8 } from './bytes.ts'
 

@@ -1,6 +1,5 @@
 import { x25519 } from '@noble/curves/ed25519.js'
 import { bytesToNumberLE } from '@noble/curves/utils.js'
-
 import { Fault } from '../core/errors.ts'
 import { isBytesOf } from './bytes.ts'
 import { draw } from './random.ts'

@@ -1,4 +1,5 @@
 import { assertChangedData, assertData } from '../core/data.ts'
+import { hasNames } from '../core/engine-id.ts'
 import type { EngineID } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import { nameIn } from '../core/family.ts'
@@ -176,18 +177,13 @@ function isFields(effect: unknown): effect is Fields {
   return typeof effect === 'object' && effect !== null && 'effect' in effect && typeof effect.effect === 'string'
 }
 
-function isEngineID(value: unknown): value is EngineID {
-  return typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string'
-    && 'node' in value && (typeof value.node === 'string' || value.node === null)
-}
-
 function engine(value: unknown, what: string): EngineID {
-  if (isEngineID(value)) return value
+  if (hasNames(value)) return value
   throw invalid(`${what}: it needs an EngineID`)
 }
 
 function isReplyTo(value: unknown): value is { readonly sender: EngineID; readonly id: number } {
-  return typeof value === 'object' && value !== null && 'sender' in value && isEngineID(value.sender) && 'id' in value && typeof value.id === 'number'
+  return typeof value === 'object' && value !== null && 'sender' in value && hasNames(value.sender) && 'id' in value && typeof value.id === 'number'
 }
 
 function data(value: unknown, what: string): object {

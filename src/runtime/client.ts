@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import type { AskOptions, Client } from '../core/client.ts'
 import { copyData } from '../core/data.ts'
+import { hasNames } from '../core/engine-id.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
-import { Failed, Fault, Refused } from '../core/errors.ts'
+import { Failed, Fault, IpseError, Refused } from '../core/errors.ts'
 import type { FailureCode, Refusal } from '../core/errors.ts'
 import { refuse } from '../core/protocol.ts'
 import type { MessageOf, NoMore, Protocol, RequestOf, SuccessOf } from '../core/protocol.ts'
@@ -17,9 +18,11 @@ import type { Principal } from './envelope.ts'
 import type { Asker, Pending } from './pending.ts'
 
 /** What clients need of their node. */
-export interface ClientParts {
+interface ClientParts {
   readonly delivery: Delivery
   readonly askDeadline: number
+  /** Lets host code go on, in its turn. */
+  settle(work: () => void): void
   /** Throws when the node has stopped. */
   assertOpen(): void
   /** Forgets a client that was closed. */
@@ -41,7 +44,7 @@ export class HostClient implements Client, Principal {
   tell(to: EngineID, message: unknown): void {
     this.#assertOpen()
     assertEngineID(to)
-    const admission = this.#admit(to, copyData(message, 'the message'), 'message')
+    const admission = this.#admit(to, copied(message, 'the message'), 'message')
     if (admission.refusal !== undefined) throw new Fault('invalid-message', admission.refusal.err)
     this.#parts.delivery.tell(this, to, admission.msg)
   }
@@ -49,16 +52,16 @@ export class HostClient implements Client, Principal {
   ask<P extends Protocol, const R extends RequestOf<P>>(
     to: EngineRef<P>, request: R & NoMore<P, R>, options?: AskOptions): Promise<SuccessOf<P, R>>
   ask(to: EngineID, request: unknown, options?: AskOptions): Promise<unknown> {
-    return new Promise((resolve, reject) => this.#ask(to, request, options, response => {
+    return this.#ask(to, request, options, (response, resolve, reject) => {
       if (isRefusal(response)) reject(new Refused(response))
       else resolve(response)
-    }, reject))
+    })
   }
 
   askRaw<P extends Protocol, const R extends RequestOf<P>>(
     to: EngineRef<P>, request: R & NoMore<P, R>, options?: AskOptions): Promise<SuccessOf<P, R> | Refusal<P['codes'] | BoundaryCode>>
   askRaw(to: EngineID, request: unknown, options?: AskOptions): Promise<unknown> {
-    return new Promise((resolve, reject) => this.#ask(to, request, options, resolve, reject))
+    return this.#ask(to, request, options, (response, resolve) => resolve(response))
   }
 
   close(): void {
@@ -68,7 +71,22 @@ export class HostClient implements Client, Principal {
     this.#parts.forget(this)
   }
 
-  #ask(to: EngineID, request: unknown, options: AskOptions | undefined, resolve: (response: unknown) => void, reject: (error: unknown) => void): void {
+  #ask(to: EngineID, request: unknown, options: AskOptions | undefined, settle: Settle): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const answer = (response: unknown) => settle(response, resolve, reject)
+      try {
+        const refusal = this.#send(to, request, options, answer, reject)
+        if (refusal !== undefined) this.#parts.settle(() => answer(refusal))
+      } catch (error) {
+        this.#parts.settle(() => reject(error))
+      }
+    })
+  }
+
+  /** Sends a request, whose end `answer` or `reject` will tell. Answers the refusal of one that is not sent. */
+  #send(
+    to: EngineID, request: unknown, options: AskOptions | undefined, answer: (response: unknown) => void, reject: (error: unknown) => void,
+  ): Refusal | undefined {
     this.#assertOpen()
     assertEngineID(to)
     const deadline = options?.deadline ?? this.#parts.askDeadline
@@ -76,11 +94,12 @@ export class HostClient implements Client, Principal {
     if (!Number.isFinite(deadline)) throw new Fault('invalid-argument', `A deadline must be a finite number of milliseconds, not ${deadline}`)
     if (signal !== undefined && !(signal instanceof AbortSignal)) throw new Fault('invalid-argument', 'A signal must be an AbortSignal')
     if (signal?.aborted) throw failed('aborted', 'its signal was aborted already', to, signal.reason)
-    const admission = this.#admit(to, copyData(request, 'the request'), 'request')
-    if (admission.refusal !== undefined) return resolve(admission.refusal)
-    const asker = new ClientAsk(this, this.#parts.delivery, to, resolve, reject)
+    const admission = this.#admit(to, copied(request, 'the request'), 'request')
+    if (admission.refusal !== undefined) return admission.refusal
+    const asker = new ClientAsk(this, this.#parts.delivery, to, answer, reject)
     const pending = this.#parts.delivery.request(asker, to, admission.msg, deadline)
     if (signal !== undefined && pending.isOpen) asker.heed(signal, pending)
+    return undefined
   }
 
   /** The message, resolved and checked by its protocol, or the refusal it is answered with. */
@@ -95,7 +114,7 @@ export class HostClient implements Client, Principal {
       return { refusal: refuse('malformed', clipped(`Malformed request: ${what}`)) }
     }
     const resolved = this.#resolution(entry)?.(msg) ?? msg
-    const result = z.safeParse(entry.schema, resolved)
+    const result = checked(entry, resolved)
     if (result.success) return { msg: resolved }
     const { code, err } = refusalOf(result.error, entry.fields)
     return { refusal: refuse(code, err) }
@@ -170,6 +189,27 @@ class ClientAsk implements Asker {
 
 type Admission = { readonly msg: unknown; readonly refusal?: never } | { readonly refusal: Refusal }
 
+type Settle = (response: unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void) => void
+
+/** A copy of what host code sends. Reading it may run the host's code: getters, proxies. */
+function copied(message: unknown, what: string): unknown {
+  try {
+    return copyData(message, what)
+  } catch (cause) {
+    if (cause instanceof IpseError) throw cause
+    throw new Fault('not-encodable', `${what} can't be read: see the cause`, { cause })
+  }
+}
+
+/** Checking runs the refinements of the schema's author. */
+function checked(entry: MessageEntry, message: unknown): z.ZodSafeParseResult<unknown> {
+  try {
+    return z.safeParse(entry.schema, message)
+  } catch (cause) {
+    throw new Fault('invalid-definition', `The schema of ${entry.name} can't check a message: refinements must answer at once, and not throw`, { cause })
+  }
+}
+
 function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && 'err' in value && typeof value.err === 'string' && 'code' in value && typeof value.code === 'string'
 }
@@ -179,6 +219,6 @@ function failed(code: FailureCode, detail: string, to: EngineID, cause: unknown)
 }
 
 function assertEngineID(to: unknown): void {
-  if (typeof to === 'object' && to !== null && 'name' in to && typeof to.name === 'string' && 'node' in to) return
+  if (hasNames(to)) return
   throw new Fault('invalid-argument', 'The target must be an EngineID: { node, name }')
 }

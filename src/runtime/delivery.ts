@@ -229,11 +229,13 @@ export class Delivery {
 
   /** What a host's own objects throw (a signal that is none) must not break a commit half-way. */
   #tellHost(tell: () => void): void {
-    try {
-      tell()
-    } catch (error) {
-      this.#host.report(error)
-    }
+    this.#scheduler.settle(() => {
+      try {
+        tell()
+      } catch (error) {
+        this.#host.report(error)
+      }
+    })
     this.#scheduler.letHostContinue()
   }
 

@@ -8,7 +8,7 @@ import type { TaskRun } from './tasks.ts'
 import type { Elapsing } from './timers.ts'
 
 /** `starting` and `stopping` wait for a resource; only a running engine takes steps, only a stopping or ended one refuses messages. */
-export type Status = 'spawned' | 'starting' | 'running' | 'stopping' | 'ended'
+type Status = 'spawned' | 'starting' | 'running' | 'stopping' | 'ended'
 
 /** An engine that lives on this node: its configuration, environment and mailbox, and what it owes and is owed. */
 export class EngineInstance implements Principal {
@@ -67,9 +67,9 @@ export class EngineInstance implements Principal {
     return this.status === 'running' || this.status === 'starting' || this.status === 'spawned'
   }
 
-  /** Whether it takes messages from that principal. */
+  /** Whether it takes messages from that principal: everyone, if open; itself, its parent and its acquaintances, if not. */
   knows(principal: Principal): boolean {
-    return this.family.open || principal === this.parent
+    return this.family.open || principal === this || principal === this.parent
       || (this.acquaintances !== undefined && this.acquaintances.has(acquaintanceName(principal.id, this.id.node)))
   }
 

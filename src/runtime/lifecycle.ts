@@ -13,7 +13,7 @@ import type { Observation } from './observation.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Tasks } from './tasks.ts'
 
-export interface Patience {
+interface Patience {
   /** Milliseconds that an engine's `acquire` may take. */
   readonly startDeadline: number
   /** Milliseconds that a stopping engine waits for its tasks, and then for its `release`. */
@@ -200,8 +200,9 @@ export class Lifecycle {
     instance.parent?.children?.delete(instance)
     if (this.#observation.isOn) {
       this.#observation.note(this.#scheduler.now(), { kind: 'ended', engine: instance.id, reason, ...(error === undefined ? {} : { error }) })
-      this.#scheduler.wake()
     }
+    // What observers are to be told, and deadlines that are no more: the process may have waited for them alone.
+    this.#scheduler.wake()
     for (const watcher of instance.watchers ?? []) {
       watcher.watching?.delete(instance)
       this.#delivery.signal(watcher, { on: 'terminated', engine: instance.id, reason })

@@ -54,7 +54,7 @@ export interface Node extends AsyncDisposable {
   stop(engine?: EngineID): Promise<void>
 }
 
-export interface RuntimeParts {
+interface RuntimeParts {
   readonly id: NodeID
   readonly host: Host
   readonly options?: NodeOptions
@@ -108,6 +108,7 @@ export class RuntimeNode implements Node {
     const client = new HostClient(engineIDOf(this.id, name), {
       delivery: this.#delivery,
       askDeadline: this.#askDeadline,
+      settle: work => this.#parts.scheduler.settle(work),
       assertOpen: () => this.#assertOpen(),
       forget: () => this.#clients.delete(name),
     })
@@ -147,6 +148,7 @@ export class RuntimeNode implements Node {
   }
 
   observe(observer: Observer): () => void {
+    if (typeof observer !== 'function') throw new Fault('invalid-argument', 'An observer must be a function')
     return this.#parts.observation.add(observer)
   }
 

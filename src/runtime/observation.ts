@@ -1,6 +1,6 @@
 import type { Host } from '../core/clock.ts'
 import type { EngineID } from '../core/engine-id.ts'
-import { copyData } from '../core/data.ts'
+import { copyData, freezeData } from '../core/data.ts'
 import type { Rewrite } from '../core/schema-walk.ts'
 import type { EndReason } from '../core/trigger.ts'
 
@@ -145,7 +145,9 @@ export class Observation {
 export function visible(msg: unknown, entry: { readonly redact: Rewrite } | undefined): unknown {
   if (entry === undefined) return {}
   try {
-    return copyData(entry.redact === undefined ? msg : entry.redact(msg), 'a message')
+    const seen = copyData(entry.redact === undefined ? msg : entry.redact(msg), 'a message')
+    freezeData(seen)
+    return seen
   } catch {
     // Bytes may have been transferred since they were checked; that is no reason to break a step half-way.
     return {}

@@ -16,7 +16,7 @@ export function platformHost(): Host {
     },
     slice: 2,
     turn: 64,
-    look: 64,
+    look: 16,
     report(error) {
       queueMicrotask(() => { throw error })
     },

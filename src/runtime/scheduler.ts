@@ -34,6 +34,8 @@ export class Scheduler {
   /** When this drain is over. */
   #end = 0
   #steps = 0
+  /** How many steps may pass until the clock is looked at: few after slow ones. */
+  #stride = 1
 
   constructor(host: Host, step: (instance: EngineInstance) => void, around: Around) {
     this.#host = host
@@ -64,12 +66,23 @@ export class Scheduler {
 
   /** Makes the clock be looked at after this step: it did slow work. */
   lookSoon(): void {
-    this.#steps = this.#host.look
+    this.#steps = this.#stride
   }
 
   /** Ends the slice soon, so that host code which was just answered goes on before all else that waits. */
   letHostContinue(): void {
     this.#end = Math.min(this.#end, this.time + this.#host.slice * PATIENCE)
+  }
+
+  /**
+   * Lets host code go on with what `work` tells it: now, or when the slice is used up, after the event loop has had its turn. An
+   * ask that fails at once, asked again and again, must not starve timers.
+   */
+  settle(work: () => void): void {
+    if (this.#isRunning) return work()
+    const now = this.#host.now()
+    if (now <= this.#begin(now) + this.#host.slice) work()
+    else this.#host.later(work)
   }
 
   readonly #soon = (): void => {
@@ -87,21 +100,14 @@ export class Scheduler {
   #drain(): void {
     this.#isRunning = true
     this.time = this.#host.now()
-    if (this.#sliceStart === undefined) {
-      this.#sliceStart = this.time
-      this.#host.later(this.#later)
-    }
-    this.#end = this.#sliceStart + this.#host.slice
+    this.#end = this.#begin(this.time) + this.#host.slice
     try {
       this.#around.before()
       while (this.time <= this.#end) {
         const instance = this.#take()
         if (instance === undefined) return
         this.#turn(instance)
-        if (this.#steps >= this.#host.look) {
-          this.#steps = 0
-          this.time = this.#host.now()
-        }
+        if (this.#steps >= this.#stride) this.#look()
       }
       this.#isSpent = this.#line.length > this.#head
     } finally {
@@ -110,13 +116,29 @@ export class Scheduler {
     }
   }
 
+  /** When this slice began: now, if it has not. */
+  #begin(now: number): number {
+    if (this.#sliceStart === undefined) {
+      this.#sliceStart = now
+      this.#host.later(this.#later)
+    }
+    return this.#sliceStart
+  }
+
+  #look(): void {
+    const before = this.time
+    this.time = this.#host.now()
+    this.#steps = 0
+    this.#stride = this.time - before > this.#host.slice / 8 ? 1 : Math.min(this.#stride * 2, this.#host.look)
+  }
+
   #turn(instance: EngineInstance): void {
     let left = this.#host.turn
     try {
       do {
         this.#step(instance)
         this.#steps++
-      } while (--left > 0 && this.#steps < this.#host.look && canStep(instance))
+      } while (--left > 0 && this.#steps < this.#stride && canStep(instance))
     } finally {
       instance.isReady = false
       if (canStep(instance)) this.add(instance)

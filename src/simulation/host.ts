@@ -22,6 +22,11 @@ export class SeededHost implements Host {
     this.#time = time
   }
 
+  /** The time, without letting any pass. */
+  get time(): number {
+    return this.#time
+  }
+
   now(): number {
     return this.#time += TICK
   }

@@ -17,9 +17,9 @@ export class SeededRandom {
       z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35)
       return (z ^ (z >>> 16)) >>> 0
     }
-    // A seed beyond 32 bits counts whole.
-    state ^= Math.floor(seed / 0x100000000) >>> 0
     this.#a = fill()
+    // A seed beyond 32 bits counts whole, and its halves apart.
+    state ^= Math.floor(seed / 0x100000000) >>> 0
     this.#b = fill()
     this.#c = fill()
     this.#d = fill() | 1

@@ -13,7 +13,7 @@ export interface SimulationOptions {
   readonly seed: number
   /** The virtual time to begin at, in milliseconds since the Unix epoch. */
   readonly time?: number
-  /** Lets the event loop have a turn, so that promises that wait on each other get on. The platform's, unless told. */
+  /** Lets the event loop have a turn, so that promises that wait on each other get on. */
   readonly breathe: () => Promise<void>
 }
 
@@ -39,7 +39,7 @@ export class Simulation {
 
   /** Virtual time, in milliseconds since the Unix epoch. */
   get time(): number {
-    return this.#host.now()
+    return this.#host.time
   }
 
   /** How many things were done: steps of engines, and what the event loop would have done. */

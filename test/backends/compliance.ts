@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-
-import { includes, type Backend, type Capabilities, type Decryptor, type Signer } from '../../src/backends/backend.ts'
-import { externalIdentityOf, type ExternalIdentity } from '../../src/core/engine-id.ts'
+import { includes } from '../../src/backends/backend.ts';
+import type { Backend, Capabilities, Decryptor, Signer } from '../../src/backends/backend.ts';
+import { externalIdentityOf } from '../../src/core/engine-id.ts';
+import type { ExternalIdentity } from '../../src/core/engine-id.ts';
 import { encryptTo } from '../../src/crypto/ciphertext.ts'
 import { verifyCommitment } from '../../src/crypto/commitment.ts'
 import { parseIdentityName } from '../../src/crypto/identity-name.ts'

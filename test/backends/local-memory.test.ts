@@ -1,6 +1,5 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-
 import { localMemory } from '../../src/backends/local-memory/index.ts'
 import { LocalMemory } from '../../src/backends/local-memory/local-memory.ts'
 import { encryptTo } from '../../src/crypto/ciphertext.ts'
@@ -48,13 +47,25 @@ describe('local memory erases', () => {
     expect(given.map(isErased)).toEqual([true, true, false, false])
   })
 
-  test('nothing when a signer or a decryptor is closed', async () => {
+  test('nothing that others still use when a signer or a decryptor is closed', async () => {
     const { random, given } = recorded()
     const backend = new LocalMemory({ random })
     const identity = backend.generate(both)
     void backend.signer(identity).close()
     void (await backend.decryptor(identity)).close()
+    expect(isErased(given[0] ?? new Uint8Array())).toBe(false)
+    const data = Uint8Array.of(1, 2, 3)
+    const decryptor = await backend.decryptor(identity)
+    expect(await decryptor.decrypt(await encryptTo(identity.name, data), new AbortController().signal)).toEqual(data)
+  })
+
+  test('its copy of the decryption secret once the platform has it', async () => {
+    const { random, given } = recorded()
+    const backend = new LocalMemory({ random })
+    const identity = backend.generate(both)
     expect(given.map(isErased)).toEqual([false, false])
+    await backend.decryptor(identity)
+    expect(given.map(isErased)).toEqual([false, true])
   })
 
   test('what it made when randomness fails half-way, and keeps nothing', () => {

@@ -16,6 +16,7 @@ const wrapped: [string, Shape, object][] = [
   ['optional', { pin: secret.optional() }, { pin: '4711' }],
   ['nullable and readonly', { pin: secret.nullable().readonly() }, { pin: '4711' }],
   ['in an object', { a: z.object({ pin: secret }) }, { a: { pin: '4711' } }],
+  ['what other fields are', { a: z.object({ x: z.number() }).catchall(secret) }, { a: { x: 1, y: '4711' } }],
   ['in an array', { a: z.array(z.array(secret)) }, { a: [['4711']] }],
   ['in a record', { a: z.record(z.string(), z.object({ pin: secret })) }, { a: { x: { pin: '4711' } } }],
   ['in a tuple', { a: z.tuple([z.number(), secret]) }, { a: [1, '4711'] }],
@@ -67,7 +68,7 @@ describe('a schema', () => {
     ['transforms', { a: z.string().transform(text => text.length) }], ['pipes', { a: z.string().pipe(z.string()) }], ['defaults', { a: z.number().default(7) }],
     ['prefaults', { a: z.prefault(z.number(), 7) }], ['catches', { a: z.number().catch(7) }], ['coerces', { a: z.coerce.number() }],
     ['preprocesses', { a: z.preprocess(x => x, z.number()) }], ['is a date', { a: z.date() }], ['is a map', { a: z.map(z.string(), z.string()) }],
-    ['is a set', { a: z.set(z.string()) }], ['hides a default', { a: z.array(z.object({ b: z.record(z.string(), z.number().default(1)) })) }],
+    ['is a set', { a: z.set(z.string()) }], ['trims', { a: z.string().trim() }], ['defaults other fields', { a: z.object({}).catchall(z.number().default(1)) }], ['hides a default', { a: z.array(z.object({ b: z.record(z.string(), z.number().default(1)) })) }],
     ['is recursive and coerces', { a: z.lazy(() => z.array(z.coerce.number())) }], ['has a type of its own', { type: z.string() }],
   ]
   test.each(refused)('that %s is no message', (_name, shape) => {

@@ -2,7 +2,6 @@ import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-
 import { blsSuite } from '../../src/crypto/suites/bls.ts'
 import vectors from '../vectors/ethereum-bls.json' with { type: 'json' }
 import { describeVectors, hexBytes, wycheproofSignatures } from './published-vectors.ts'

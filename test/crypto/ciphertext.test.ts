@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from 'hpke'
 import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
-
 import { CIPHERTEXT_LIMIT, encryptTo, importDecryptionKey, openCiphertext, PLAINTEXT_LIMIT } from '../../src/crypto/ciphertext.ts'
 import { formatIdentityName } from '../../src/crypto/identity-name.ts'
 import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-
 import { commit, verifyCommitment } from '../../src/crypto/commitment.ts'
 import { formatIdentityName } from '../../src/crypto/identity-name.ts'
 import { signable } from '../../src/crypto/signable.ts'

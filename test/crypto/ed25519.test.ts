@@ -5,7 +5,6 @@ import fc from 'fast-check'
 import { generateKeyPairSync, sign as platformSign } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-
 import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'
 import rfc8032 from '../vectors/rfc8032-ed25519.json' with { type: 'json' }
 import { describeVectors, hexBytes, wycheproofSignatures } from './published-vectors.ts'

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-
 import { importDecryptionKey, openCiphertext } from '../../src/crypto/ciphertext.ts'
 import { commit, verifyCommitment } from '../../src/crypto/commitment.ts'
 import { formatIdentityName, parseIdentityName } from '../../src/crypto/identity-name.ts'

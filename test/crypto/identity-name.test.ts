@@ -2,7 +2,6 @@ import { base58 } from '@scure/base'
 import { numberToBytesLE } from '@noble/curves/utils.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-
 import { formatIdentityName, parseIdentityName } from '../../src/crypto/identity-name.ts'
 import { suites } from '../../src/crypto/suites.ts'
 import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-
 import { draw, randomBytes } from '../../src/crypto/random.ts'
 
 describe('randomBytes', () => {

@@ -2,7 +2,6 @@ import { gcm } from '@noble/ciphers/aes.js'
 import { x25519 } from '@noble/curves/ed25519.js'
 import { expand, extract } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-
 import { join, utf8 } from './sample-keys.ts'
 
 const u16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value & 255)

@@ -3,7 +3,6 @@ import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-
 import { secp256k1Suite } from '../../src/crypto/suites/secp256k1.ts'
 import rfc6979 from '../vectors/rfc6979-secp256k1.json' with { type: 'json' }
 import { describeVectors, hexBytes, wycheproofSignatures } from './published-vectors.ts'

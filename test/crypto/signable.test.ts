@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-
 import { purposes, signable } from '../../src/crypto/signable.ts'
 import { hex, toHex, utf8 } from './sample-keys.ts'
 

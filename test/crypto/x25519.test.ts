@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-
 import { importDecryptionKey } from '../../src/crypto/ciphertext.ts'
 import { encryptionPublicKey, generateEncryptionSecret, isEncryptionPublicKey } from '../../src/crypto/x25519.ts'
 import { describeVectors, hexBytes } from './published-vectors.ts'

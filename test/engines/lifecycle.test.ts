@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-
 import { createNode, encrypt, identities, identityManagement, localMemory, parseExternalIdentity, verify } from '../../src/index.ts'
 import type { Capabilities, Client, EngineRef, IdentityManagementProtocol, Node, Observed } from '../../src/index.ts'
 import { outcomeOf, utf8 } from './test-backend.ts'

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-
 import type { Client } from '../../src/core/client.ts'
 import { externalIdentityOf } from '../../src/core/engine-id.ts'
 import { Failed, Fault, Refused } from '../../src/core/errors.ts'

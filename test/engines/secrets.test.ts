@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
 import { z } from 'zod'
 import { beforeAll, describe, expect, test } from 'vitest'
-
 import { LocalMemory } from '../../src/backends/local-memory/local-memory.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { secp256k1Suite } from '../../src/crypto/suites/secp256k1.ts'

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-
 import { includes } from '../../src/backends/backend.ts'
 import type { Capabilities } from '../../src/backends/backend.ts'
 import type { Client } from '../../src/core/client.ts'

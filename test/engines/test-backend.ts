@@ -1,6 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { expect } from 'vitest'
-
 import { includes } from '../../src/backends/backend.ts'
 import type { Backend, BackendName, Capabilities, CiphertextRefusal, Decryptor, GenerateOptions, Signer } from '../../src/backends/backend.ts'
 import type { Host, Wake } from '../../src/core/clock.ts'

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { child, keep, reply, spawn, task, update } from '../../src/index.ts'
+import * as z from 'zod'
+import { always, child, defineEngine, defineProtocol, encrypt, keep, reply, spawn, task, update, verify } from '../../src/index.ts'
 import type { EngineRef, Observed } from '../../src/index.ts'
 import { simulate } from '../../src/simulation.ts'
 import { platformHost } from '../../src/runtime/platform.ts'
-import { box, outcomeOf } from './box.ts'
+import { box, boxProtocol, outcomeOf } from './box.ts'
 import type { BoxProtocol, BoxRules } from './box.ts'
 import { lawOf } from './law.ts'
 
@@ -155,6 +156,41 @@ describe('what breaks its word', () => {
       await sim.sleep(1)
       expect(letters.length).toBeGreaterThan(0)
       stop()
+      await node.stop()
+    })
+  })
+
+  test('S31: an engine that was stopped before its timer ran out does not keep the process', () => {
+    const program = `
+      import { createNode, timer } from './src/index.ts'
+      import { box } from './test/runtime/box.ts'
+      const node = await createNode()
+      const to = await node.spawn(box({ put: () => timer('tick', { after: 60_000 }) }), { name: 'timed' })
+      node.client('a').tell(to, { type: 'Put', n: 1 })
+      await new Promise(resolve => setTimeout(resolve, 5))
+      await node.stop(to)
+    `
+    const { status, signal, stderr } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', program], { timeout: 15_000, encoding: 'utf8' })
+    expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
+  })
+
+  test('what host code gets wrong is an error of this library', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      expect(() => Reflect.apply(node.observe, node, [undefined])).toThrow(expect.objectContaining({ code: 'invalid-argument' }))
+      const to = await node.spawn(box({ get: answers }), { name: 'box' })
+      const proxy = new Proxy({}, { ownKeys() { throw new RangeError('mine') } })
+      expect(await outcomeOf(Reflect.apply(a.ask, a, [to, proxy]))).toBe('not-encodable')
+      for (const wrong of [undefined, null, 'box', 7, {}]) expect(await outcomeOf(Reflect.apply(a.ask, a, [wrong, { type: 'GetRequest', n: 1 }]))).toBe('invalid-argument')
+      expect(() => Reflect.apply(defineProtocol, undefined, [{ id: 'x', version: 1, codes: [], requests: {}, tells: null }])).toThrow(expect.objectContaining({ code: 'invalid-definition' }))
+      for (const part of ['protocol', 'behaviour', 'environment', 'config']) {
+        const whole = { protocol: boxProtocol, config: z.object({}), environment: () => ({}), behaviour: { messages: { Put: always(() => []), GetRequest: always(() => undefined) } } }
+        expect(() => Reflect.apply(defineEngine, undefined, [{ ...whole, [part]: undefined }])).toThrow(expect.objectContaining({ code: 'invalid-definition' }))
+      }
+      for (const wrong of [undefined, {}, 'z6Mk', { node: null, name: '' }]) {
+        expect(await outcomeOf(Reflect.apply(verify, undefined, [wrong, new Uint8Array(), new Uint8Array()]))).toBe('invalid-identity')
+        expect(await outcomeOf(Reflect.apply(encrypt, undefined, [wrong, new Uint8Array()]))).toBe('invalid-identity')
+      }
       await node.stop()
     })
   })

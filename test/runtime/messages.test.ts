@@ -142,6 +142,20 @@ describe('messages', () => {
     })
   })
 
+  test('S6: an engine accepts from itself', async () => {
+    const sim = simulate({ seed: 6 })
+    const node = sim.createNode()
+    const seen: number[] = []
+    await sim.run(async () => {
+      const a = node.client('a')
+      const to = await node.spawn(box({ closed: true, put: t => { seen.push(t.msg.n); return t.msg.n > 0 ? send(t.self, { type: 'Put', n: t.msg.n - 1 }) : [] } }), { name: 'closed', acquaintances: [a] })
+      a.tell(to, { type: 'Put', n: 2 })
+      await sim.sleep(1)
+      expect(seen).toEqual([2, 1, 0])
+      await node.stop()
+    })
+  })
+
   test('S6: a namesake on another node is another', async () => {
     const sim = simulate({ seed: 6 })
     const node = sim.createNode()

@@ -70,6 +70,7 @@ describe('the seeded host', () => {
       }
       for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(200)
     }), { numRuns: 30 })
-    expect(new SeededRandom(1).bytes(8)).not.toEqual(new SeededRandom(1 + 2 ** 32).bytes(8))
+    const seeds = [0, 1, 2, 3, 2 ** 32, 2 ** 32 + 1, 2 ** 33, 2 ** 33 + 2, 2 ** 52]
+    expect(new Set(seeds.map(seed => new SeededRandom(seed).bytes(16).toString())).size).toBe(seeds.length)
   })
 })

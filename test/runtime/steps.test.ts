@@ -287,6 +287,57 @@ describe('steps', () => {
     await node.stop()
   })
 
+  test.each(['stopped', 'malformed', 'deadline', 'not-acquainted', 'invalid-argument'])('S17: asks that end at once (%s), again and again, leave the event loop its turns', async code => {
+    const node = await createNode()
+    const to = await node.spawn(box({ closed: code === 'not-acquainted', get: t => reply({ n: t.msg.n }) }), { name: 'box' })
+    const target = code === 'stopped' ? { ...to, name: 'nobody' } : to
+    const message: { type: 'GetRequest'; n: number } = code === 'malformed' ? JSON.parse('{"type":"GetRequest"}') : { type: 'GetRequest', n: 1 }
+    const deadline = code === 'deadline' ? 0 : code === 'invalid-argument' ? NaN : 1000
+    const a = node.client('a')
+    let isOver = false
+    const codes = new Set<unknown>()
+    const asking = (async () => { while (!isOver) codes.add(await a.ask(target, message, { deadline }).catch((error: { code: string }) => error.code)) })()
+    for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setTimeout(resolve, 0))
+    isOver = true
+    await asking
+    expect([...codes]).toEqual([code])
+    await node.stop()
+  })
+
+  test('S17: askers that a full mailbox turns away do not keep its engine from its steps', async () => {
+    const node = await createNode()
+    const to = await node.spawn(box({ capacity: 2, get: t => reply({ n: t.msg.n }) }), { name: 'small' })
+    let answered = 0
+    await Promise.all([1, 2, 3, 4].map(async n => {
+      const a = node.client(`client-${n}`)
+      for (let left = 50; left > 0;) {
+        const code = await a.ask(to, { type: 'GetRequest', n }).then(() => 'ok', (error: { code: string }) => error.code)
+        if (code === 'ok') {
+          left--
+          answered++
+        }
+      }
+    }))
+    expect(answered).toBe(200)
+    await node.stop()
+  })
+
+  test('S17: slow steps leave the event loop its turns, however many wait', async () => {
+    const node = await createNode()
+    const slow = await node.spawn(box({ put: () => { const end = performance.now() + 1; while (performance.now() < end); return [] }, get: t => reply({ n: t.msg.n }) }), { name: 'slow' })
+    const a = node.client('a')
+    for (let n = 0; n < 100; n++) a.tell(slow, { type: 'Put', n })
+    let turns = 0
+    let isOver = false
+    const counting = (async () => { while (!isOver) { await new Promise(resolve => setImmediate(resolve)); turns++ } })()
+    await a.ask(slow, { type: 'GetRequest', n: 0 })
+    isOver = true
+    await counting
+    // 100 ms of work in slices of 2 ms, but for the first steps, which nobody knew to be slow.
+    expect(turns).toBeGreaterThan(15)
+    await node.stop()
+  })
+
   test('an unobserved node builds no events', async () => {
     const sim = simulate({ seed: 1 })
     const node = sim.createNode()

@@ -1,20 +1,15 @@
-import { externalIdentityOf, type ExternalIdentity } from '../../core/engine-id.ts'
+import { externalIdentityOf } from '../../core/engine-id.ts';
+import type { ExternalIdentity } from '../../core/engine-id.ts';
 import { Fault } from '../../core/errors.ts'
-import { importDecryptionKey, openCiphertext, type DecryptionKey } from '../../crypto/ciphertext.ts'
+import { importDecryptionKey, openCiphertext } from '../../crypto/ciphertext.ts';
+import type { DecryptionKey } from '../../crypto/ciphertext.ts';
 import { commit } from '../../crypto/commitment.ts'
 import { formatIdentityName } from '../../crypto/identity-name.ts'
 import type { RandomBytes, SignatureSuite } from '../../crypto/suite.ts'
 import { suiteByParams, suites } from '../../crypto/suites.ts'
 import { encryptionPublicKey, generateEncryptionSecret } from '../../crypto/x25519.ts'
-import {
-  includes,
-  type Backend,
-  type Capabilities,
-  type CiphertextRefusal,
-  type Decryptor,
-  type GenerateOptions,
-  type Signer,
-} from '../backend.ts'
+import { includes } from '../backend.ts';
+import type { Backend, Capabilities, CiphertextRefusal, Decryptor, GenerateOptions, Signer } from '../backend.ts';
 
 /** What is held for one identity. Signers and decryptors see it, and find it erased once the identity is deleted. */
 interface Held {
@@ -86,7 +81,7 @@ export class LocalMemory implements Backend {
     if (held.encryptSecret === undefined) {
       throw new Fault('not-available', 'This identity was generated without the capability to decrypt')
     }
-    held.decryptionKey ??= importDecryptionKey(held.encryptSecret)
+    held.decryptionKey ??= handOver(held, held.encryptSecret)
     await held.decryptionKey
     if (held.erased) throw notHeld()
     return new MemoryDecryptor(held)
@@ -96,6 +91,19 @@ export class LocalMemory implements Backend {
     const held = this.#byName.get(name)
     if (held === undefined) throw notHeld()
     return held
+  }
+}
+
+/** Gives the secret to the platform, from which it does not come back, and erases ours. */
+async function handOver(held: Held, secret: Uint8Array): Promise<DecryptionKey> {
+  try {
+    const key = await importDecryptionKey(secret)
+    secret.fill(0)
+    return key
+  } catch (error) {
+    // So that a later attempt is one.
+    held.decryptionKey = undefined
+    throw error
   }
 }
 
@@ -180,6 +188,7 @@ class MemoryDecryptor implements Decryptor {
     if (decryptionKey === undefined) throw new Fault('backend-failed', 'This identity has no decryption key')
     const result = await openCiphertext(identity.name, await decryptionKey, ciphertext)
     // The identity may have been deleted, or this closed, meanwhile: then nothing that its key opened gets out.
+    if (this.#held?.erased !== false && result instanceof Uint8Array) result.fill(0)
     living(this.#held)
     return result
   }

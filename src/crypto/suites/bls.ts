@@ -1,6 +1,5 @@
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { bytesToNumberBE } from '@noble/curves/utils.js'
-
 import { Fault } from '../../core/errors.ts'
 import { isBytesOf, requireBytes } from '../bytes.ts'
 import { draw } from '../random.ts'

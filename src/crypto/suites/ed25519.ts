@@ -2,7 +2,6 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToNumberLE } from '@noble/curves/utils.js'
 import { sha512 } from '@noble/hashes/sha2.js'
 import { concatBytes } from '@noble/hashes/utils.js'
-
 import { Fault } from '../../core/errors.ts'
 import { isBytesOf, requireBytes, sameBytes } from '../bytes.ts'
 import { draw } from '../random.ts'

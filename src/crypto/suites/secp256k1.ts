@@ -1,5 +1,4 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
-
 import { Fault } from '../../core/errors.ts'
 import { isBytesOf, requireBytes } from '../bytes.ts'
 import { draw } from '../random.ts'

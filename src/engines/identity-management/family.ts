@@ -31,7 +31,7 @@ export interface GenerateInput extends Wish {
   readonly replyTo: GenerateReply
 }
 
-export interface DeleteInput {
+interface DeleteInput {
   readonly backend: BackendName
   readonly identity: ExternalIdentity
   readonly replyTo: ReplyTo<ResponseOf<IdentityManagementProtocol, 'DeleteIdentityRequest'>>

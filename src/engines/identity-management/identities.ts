@@ -1,6 +1,8 @@
 import type { BackendName, Capabilities } from '../../backends/backend.ts'
 import type { Client } from '../../core/client.ts'
+import { hasNames } from '../../core/engine-id.ts'
 import type { EngineID, EngineRef, ExternalIdentity } from '../../core/engine-id.ts'
+import { Fault } from '../../core/errors.ts'
 import type { CommitmentProtocol } from '../commitment/messages.ts'
 import type { DecryptionProtocol } from '../decryption/messages.ts'
 import type { IdentityManagementProtocol } from './messages.ts'
@@ -36,7 +38,8 @@ export interface Ownership {
 }
 export type Owned<C extends Capabilities> = Borrowed<C> & Ownership
 
-export interface GenerateOptions<C extends Capabilities> {
+/** What to generate. */
+export interface GenerateIdentity<C extends Capabilities> {
   /** The cryptosystem. */
   readonly params: 'Ed25519' | 'Secp256k1' | 'BLS'
   /** Where the keys live: `LocalMemory` unless told. */
@@ -49,7 +52,7 @@ export interface GenerateOptions<C extends Capabilities> {
 
 /** A principal's view of an Identity Management engine. */
 export interface Identities {
-  generate<C extends Capabilities = 'CommitAndDecrypt'>(options: GenerateOptions<C>): Promise<Owned<C>>
+  generate<C extends Capabilities = 'CommitAndDecrypt'>(options: GenerateIdentity<C>): Promise<Owned<C>>
   connect<C extends Capabilities>(identity: ExternalIdentity, capabilities: C, backend?: BackendName): Promise<Borrowed<C>>
   /** The principal's own identities, and those granted to it. */
   list(): Promise<readonly { readonly externalIdentity: ExternalIdentity; readonly backend: BackendName; readonly capabilities: Capabilities; readonly isOwner: boolean }[]>
@@ -71,8 +74,8 @@ class IdentitiesOf implements Identities {
     this.#im = im
   }
 
-  generate<C extends Capabilities = 'CommitAndDecrypt'>(options: GenerateOptions<C>): Promise<Owned<C>>
-  async generate({ params, backend = LOCAL_MEMORY, capabilities = 'CommitAndDecrypt', requestId }: GenerateOptions<Capabilities>): Promise<object> {
+  generate<C extends Capabilities = 'CommitAndDecrypt'>(options: GenerateIdentity<C>): Promise<Owned<C>>
+  async generate({ params, backend = LOCAL_MEMORY, capabilities = 'CommitAndDecrypt', requestId }: GenerateIdentity<Capabilities>): Promise<object> {
     const made = await this.#client.ask(this.#im, {
       type: 'GenerateIdentityRequest', backend, params, capabilities, ...requestId === undefined ? {} : { requestId },
     })
@@ -126,5 +129,7 @@ interface Engines {
 }
 
 function engineIDOf(grantee: Client | EngineID): EngineID {
-  return 'id' in grantee ? grantee.id : grantee
+  const id = typeof grantee === 'object' && grantee !== null && 'id' in grantee ? grantee.id : grantee
+  if (hasNames(id)) return id
+  throw new Fault('invalid-argument', 'A grantee must be a client or an EngineID: { node, name }')
 }
