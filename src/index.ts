@@ -14,7 +14,10 @@ import { platformHost } from './runtime/platform.ts'
 
 // ── a node ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Makes a node in this process, under a NodeID of its own. Needs no service, no file and no configuration. */
+/**
+ * Makes a node in this process, under a NodeID of its own. Needs no service, no file and no configuration. Rejects with
+ * `invalid-argument` for a setting that is no positive, finite number.
+ */
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
   // The name is an Ed25519 public key. Its secret would sign handshakes with other nodes; this node speaks to none.
   const secretKey = ed25519Suite.generate(randomBytes)
@@ -33,7 +36,7 @@ export type { AskOptions, Client } from './core/client.ts'
 // ── identities ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * Whether `commitment` is one over `data` in the name of `identity`. Needs no node. Throws `invalid-identity` for a name that
+ * Whether `commitment` is one over `data` in the name of `identity`. Needs no node. Rejects with `invalid-identity` for a name that
  * is none, `not-available` for an identity that cannot commit, `invalid-argument` for what is not bytes.
  */
 export async function verify(identity: ExternalIdentity, data: Uint8Array, commitment: Uint8Array): Promise<boolean> {
@@ -41,8 +44,9 @@ export async function verify(identity: ExternalIdentity, data: Uint8Array, commi
 }
 
 /**
- * Encrypts at most 1 MiB to an identity (HPKE, RFC 9180). Needs no node. Throws `invalid-identity` for a name that is none,
- * `not-available` for an identity that cannot decrypt, `invalid-argument` for what is not bytes or too much.
+ * Encrypts at most 1 MiB to an identity (HPKE base mode, RFC 9180, section 6.1). Needs no node. Rejects with `invalid-identity` for a
+ * name that is none, `not-available` for an identity that cannot decrypt or a platform that cannot encrypt, `invalid-argument` for
+ * what is not bytes or too much, `backend-failed` when the platform fails.
  */
 export async function encrypt(identity: ExternalIdentity, data: Uint8Array): Promise<Uint8Array> {
   return encryptTo(nameOf(identity), data)

@@ -2,14 +2,16 @@ import type { ExternalIdentity } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import type { CiphertextRefusal } from '../crypto/ciphertext.ts'
 
+/** What an identity can do. To commit it has a signing key, to decrypt an encryption key (X25519); its name binds exactly those. */
 export type Capabilities = 'Commit' | 'Decrypt' | 'CommitAndDecrypt'
 
-/** Which backend a message means. */
+/** Which backend a message means. Backends have the same name when all the fields are the same. */
 export type BackendName =
   | { readonly type: 'LocalMemory' }
   | { readonly type: 'LocalConnection'; readonly subtype: 'hid' | 'webauthn' | 'browser-extension' }
   | { readonly type: 'RemoteConnection'; readonly externalIdentity: ExternalIdentity }
 
+/** What a backend is asked to make. */
 export interface GenerateOptions {
   /** Names this attempt: the same key gives the same identity again, for as long as that identity lives. */
   readonly key: string
@@ -51,7 +53,8 @@ export interface Backend {
   readonly capabilities: readonly Capabilities[]
   /**
    * Makes an identity with exactly the asked capabilities, whole or not at all: a generate that throws or rejects leaves
-   * nothing behind. Never answers with one that was made under another key. Throws `not-available` for params or capabilities it does not offer, `backend-failed` otherwise.
+   * nothing behind. Never answers with one that was made under another key. Throws `not-available` for params or capabilities it does
+   * not offer, `backend-failed` otherwise.
    */
   generate(options: GenerateOptions, signal: AbortSignal): ExternalIdentity | Promise<ExternalIdentity>
   /** Erases the keys of an identity and closes its signers and decryptors. Throws `not-found`, `backend-failed`. */

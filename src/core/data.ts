@@ -93,8 +93,9 @@ function strayIn(value: unknown, before: unknown, path: string, depth: number): 
 }
 
 /** Whether the bytes were transferred elsewhere: there is nothing left to read. */
-function isDetached({ buffer }: Uint8Array): boolean {
-  return 'detached' in buffer && buffer.detached
+function isDetached(bytes: Uint8Array): boolean {
+  // Only empty ones are asked for their buffer: for small arrays, asking makes one.
+  return bytes.length === 0 && 'detached' in bytes.buffer && bytes.buffer.detached
 }
 
 interface Fields { readonly [field: string]: unknown }

@@ -12,19 +12,30 @@ declare const phantom: unique symbol
 // Effects are data. All of a step's are checked before any is carried out; then the environment changes, engines are
 // spawned, grants and revokes apply, messages leave, watches, timers and tasks start, and `stop` comes last.
 
+/** Replaces the environment; the actions after this one see the new one. */
 export interface Update<out E> { readonly effect: 'update'; readonly environment: E }
+/** Answers the request being handled, with its success or a refusal. A second answer in one step crashes it. */
 export interface Reply<out R> { readonly effect: 'reply'; readonly response: R }
 /** An effect that any rule may have, beside what becomes of its request. */
 export interface Plain { readonly effect: 'late-reply' | 'send' | 'grant' | 'revoke' | 'watch' | 'stop' }
 /** What may become of a request beside a reply, a task or a request of ours: it is passed on, or kept for later. */
 export interface Settling { readonly effect: 'forward' | 'keep' }
+/** A request of ours whose key begins with the declared name `K`, and whose response is `R`. */
 export interface Requested<K extends string, out R> { readonly effect: 'request'; readonly name: K; readonly [phantom]: R }
+/** A child to be. Its family's services `S` must be among those of its parent. */
 export interface Spawned<in S> { readonly effect: 'spawn'; readonly [phantom]: (services: S) => void }
+/** Sets or cancels a timer whose handle begins with the declared name `H`. */
 export interface Timed<H extends string> { readonly effect: 'timer' | 'cancel'; readonly name: H }
+/** Starts the declared task `N` with input `I`. */
 export interface Started<N extends string, out I> { readonly effect: 'task'; readonly task: N; readonly input: I }
 type StartOf<T> = { [N in keyof T & string]: T[N] extends (input: infer I) => unknown ? Started<N, I> : never }[keyof T & string]
 type RequestedOf<A> = { [K in keyof A & string]: A[K] extends { readonly response: infer R } ? Requested<K, R> : never }[keyof A & string]
+/** What may become of a request that is not replied to in its step: forward, keep, a task or a request of ours. */
 export type Settlement<F extends Family> = Settling | StartOf<TasksOf<F>> | RequestedOf<AsksOf<F>>
+/**
+ * What an action of the family may return. One that is not valid crashes the step: `invalid-effect`, `not-encodable`, or
+ * `invalid-argument` for the config of a child.
+ */
 export type Effect<F extends Family> =
   Settlement<F> | Update<F['environment']> | Plain | Spawned<ServicesOf<F>> | Timed<TimersOf<F>>
 
@@ -101,7 +112,7 @@ export function revoke(child: EngineID, acquaintance: EngineID): object {
   return { effect: 'revoke', child, acquaintance }
 }
 
-/** Asks to be told, once, when that engine ends; at once if it has. */
+/** Asks to be told, once, when that engine ends; at once if it has. The family needs a rule for `terminated`. */
 export function watch(engine: EngineID): Plain
 export function watch(engine: EngineID): object {
   return { effect: 'watch', engine }

@@ -7,7 +7,7 @@ export type NodeID = string
 
 /** A name for an engine or a client. Anyone can make one: holding it grants nothing. */
 export interface EngineID {
-  /** The node it lives on. `null` is host shorthand for "here", and never travels. */
+  /** The node it lives on. `null` is host shorthand for "here", which the runtime resolves in what a client sends. */
   readonly node: NodeID | null
   readonly name: string
 }
@@ -18,7 +18,7 @@ export interface EngineRef<out P> extends EngineID {
 }
 
 /**
- * The name of an identity: it binds a signing key and an encryption key, so whoever holds it can verify and encrypt. It is
+ * The name of an identity: it binds a signing key, an encryption key or both, so whoever holds it can verify, encrypt or both. It is
  * a name and no address (`node` is `null`), so nothing can be asked of it.
  */
 export interface ExternalIdentity extends EngineID {
@@ -101,7 +101,7 @@ export function isEngineID(value: unknown): value is EngineID {
     && Object.keys(value).length === 2
 }
 
-/** Whether two EngineIDs name the same engine. */
+/** Whether two EngineIDs name the same engine. Compared as text: a `node` of `null` equals only `null`. */
 export function sameEngine(a: EngineID, b: EngineID): boolean {
   return a === b || (a.name === b.name && a.node === b.node)
 }

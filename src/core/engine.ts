@@ -23,27 +23,35 @@ export type Behaviour<F extends Family> =
   & Needed<'outcomes', OutcomeRules<F>> & Needed<'answers', AnswerRules<F>> & Needed<'timers', TimerRules<F>>
 
 type Live<F> = ServicesOf<F> & ([ResourceOf<F>] extends [never] ? {} : ResourceOf<F>)
-/** The impure part of a family. `signal` aborts at the task's deadline, and when the engine stops. */
+/**
+ * The impure part of a family. `live` has its services and resource. `signal` aborts when nobody will hear the outcome: at the task's
+ * deadline, when the engine stops, when the step for the outcome crashed. What a handler answers must be data.
+ */
 export type TaskHandlers<F extends Family> = { readonly [N in keyof TasksOf<F>]:
   (input: InputOf<F, N>, live: Live<F>, signal: AbortSignal) => OutputOf<F, N> | Promise<OutputOf<F, N>> }
 
 /** What an engine opens before its first message and closes when it stops. */
 export interface Resource<F extends Family, R> {
+  /** Called once. `signal` aborts when the node's `startDeadline` has passed, or the engine is stopped meanwhile. */
   readonly acquire: (config: ConfigOf<F>, services: ServicesOf<F>, signal: AbortSignal) => R | Promise<R>
+  /** Called when the engine's tasks have ended or were waited for in vain. Waited for, up to the node's `releaseDeadline`. */
   readonly release?: (resource: R) => void | Promise<void>
 }
 type ResourcePart<F extends Family> = [ResourceOf<F>] extends [never] ? {} : Resource<F, ResourceOf<F>>
 
+/** What `defineEngine` takes. `tasks` and `resource` are required when the family declares them. */
 export type Definition<F extends Family> = {
   /** Names the family: the protocol's id unless told. Two families of one protocol need two. */
   readonly id?: string
   readonly protocol: ProtocolDefinition & Pick<F['protocol'], 'id' | 'requests' | 'tells'>
+  /** The schema that a configuration is checked by at spawn. */
   readonly config: F['config']
+  /** Makes the first environment, which must be data. If it throws, the engine ends with `start-failed`. */
   readonly environment: (config: ConfigOf<F>) => F['environment']
   readonly behaviour: Behaviour<F>
-  /** Accepts from everyone. Unless told, an engine accepts only from its acquaintances and its parent. */
+  /** Accepts from everyone. Unless told, an engine accepts only from itself, its parent and its acquaintances. */
   readonly open?: true
-  /** How many messages may wait before further ones are refused: 65,536 unless told. */
+  /** How many messages may wait before further ones are refused, at least 1: 65,536 unless told. */
   readonly capacity?: number
   /** The families that this one may spawn. A function, since families may name each other. */
   readonly children?: () => readonly Engine<never>[]

@@ -38,7 +38,10 @@ export class IpseError extends Error {
   }
 }
 
-/** A use of this library that cannot work, or an outside part that failed. Nothing was changed. */
+/**
+ * A use of this library that cannot work, or an outside part that failed. Nothing was changed, but for the name of an
+ * engine that could not start: it was given.
+ */
 export class Fault extends IpseError {
   declare readonly code: FaultCode
 
@@ -64,7 +67,10 @@ export interface Refusal<C extends string = string> {
   readonly code: C
 }
 
-/** The engine answered, and the answer is no. `code` is the response's own, one that its protocol lists. */
+/**
+ * The answer is no. `code` is the response's own: one that its protocol lists; or `malformed`, `too-large` or the field's own, when
+ * the runtime refused a request that does not fit.
+ */
 export class Refused extends IpseError {
   readonly response: Refusal
 

@@ -26,7 +26,9 @@ export interface Ask<P extends Protocol, N extends RequestName<P>> {
 }
 
 type Part<F, K extends keyof Family, Otherwise> = F extends { readonly [_ in K]: infer X } ? X : Otherwise
+/** A family's configuration as rules see it: what its schema puts out, defaults filled in. */
 export type ConfigOf<F extends Family> = z.output<F['config']>
+/** The services that a family declares; `{}` when it declares none. */
 export type ServicesOf<F> = Part<F, 'services', {}>
 export type TasksOf<F> = Part<F, 'tasks', {}>
 export type AsksOf<F> = Part<F, 'asks', {}>

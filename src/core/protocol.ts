@@ -21,6 +21,7 @@ export interface Exchange<S extends Shape, R> {
   readonly reply: R
 }
 
+/** Declares a request: its fields, and those of a success. Every request may also be refused, with `{ err, code }`. */
 export function exchange<S extends Shape, R extends Shape>(fields: S, reply: R): Exchange<S, R> {
   return { fields, reply }
 }
@@ -32,12 +33,13 @@ export function exchangeBy<S extends Shape, K extends keyof S & string, C extend
 }
 type CasesOf<S> = S extends z.core.$ZodType<infer V extends string> ? Record<V, Shape> : never
 
+/** A protocol as a value: the messages an engine takes, and the schemas that those of a host are checked by. */
 export interface ProtocolDefinition {
   /** Names the protocol for good, as `author/engine`. */
   readonly id: string
-  /** Travels with each message between nodes. */
+  /** A whole number from 1. Nothing compares versions within one node. */
   readonly version: number
-  /** The codes its refusals may have. */
+  /** The codes its refusals may have, beside `malformed` and `too-large`, which are the runtime's. */
   readonly codes: readonly string[]
   /** Messages that are answered once. Traces call the answer to a `FooRequest` `FooResponse`. */
   readonly requests: { readonly [name: string]: Exchange<Shape, unknown> }
@@ -89,6 +91,7 @@ export interface ProtocolOf<D extends ProtocolDefinition> {
   readonly tells: D['tells']
 }
 
+/** A protocol as a type, see {@link ProtocolOf}: what an EngineRef, a Family and a message are typed by. */
 export interface Protocol {
   readonly id: string
   readonly codes: string
@@ -101,7 +104,9 @@ type Flat<T> = { [K in keyof T]: T[K] } & {}
 type Frozen<T> = T extends EngineID | Uint8Array | string | number | boolean | null | undefined ? T : { readonly [K in keyof T]: Frozen<T[K]> }
 type FieldsOf<S> = S extends Shape ? (keyof S extends never ? {} : Frozen<z.core.$InferObjectOutput<S, {}>>) : never
 type Named<N, S> = Flat<{ readonly type: N } & FieldsOf<S>>
+/** The names of the messages that are answered. */
 export type RequestName<P extends Protocol> = keyof P['requests'] & string
+/** The names of all messages: requests and tells. */
 export type MessageName<P extends Protocol> = RequestName<P> | (keyof P['tells'] & string)
 
 /** The message of that name, or the union of all. */
@@ -109,6 +114,7 @@ export type MessageOf<P extends Protocol, N extends MessageName<P> = MessageName
   ? P['requests'] extends { readonly [_ in N]: Exchange<infer S, unknown> } ? Named<N, S>
     : P['tells'] extends { readonly [_ in N]: infer S } ? Named<N, S> : never
   : never
+/** The union of the requests, each `{ type, …fields }`. */
 export type RequestOf<P extends Protocol> = MessageOf<P, RequestName<P>>
 
 /** A generic argument escapes the check for excess properties; this puts it back. */

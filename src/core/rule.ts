@@ -11,7 +11,10 @@ export type Step<F extends Family> = Effect<F> | readonly Effect<F>[] | undefine
 export type RequestStep<F extends Family, R> = Reply<R> | Settlement<F> | readonly [Reply<R> | Settlement<F>, ...Effect<F>[]] | undefined
 type FirstStep<F extends Family, T> = [T] extends [{ readonly replyTo: ReplyTo<infer R> }] ? RequestStep<F, R> : Step<F>
 
-/** How a family answers one kind of trigger. Made by {@link rule}, {@link always}, {@link firstOf} and {@link allOf}. */
+/**
+ * How a family answers one kind of trigger. Made by {@link rule}, {@link always}, {@link firstOf} and {@link allOf}, which throw
+ * `invalid-definition` for what is no function or no rule.
+ */
 export interface Rules<F extends Family, T> {
   readonly [phantom]: (family: F, trigger: T) => void
 }

@@ -13,6 +13,7 @@ export class Table<out V> implements Iterable<readonly [string, V]> {
     this.#root = root
   }
 
+  /** The table without entries: always the same one. */
   static empty<V>(): Table<V> {
     return EMPTY
   }
@@ -24,23 +25,28 @@ export class Table<out V> implements Iterable<readonly [string, V]> {
     return new Table(root)
   }
 
+  /** How many entries there are. O(1). */
   get size(): number {
     return weight(this.#root)
   }
 
+  /** The value of that key, in O(log n). */
   get(key: string): V | undefined {
     return find(this.#root, key)?.value
   }
 
+  /** Whether that key has an entry, even one whose value is `undefined`. */
   has(key: string): boolean {
     return find(this.#root, key) !== undefined
   }
 
+  /** A table where that key has this value; this very one when it has it already (`Object.is`). */
   set(key: string, value: V): Table<V> {
     const root = insert(this.#root, key, value)
     return root === this.#root ? this : new Table(root)
   }
 
+  /** A table without that key; this very one when there is no such entry. */
   delete(key: string): Table<V> {
     const root = remove(this.#root, key)
     return root === this.#root ? this : new Table(root)
@@ -59,6 +65,7 @@ export class Table<out V> implements Iterable<readonly [string, V]> {
     else eachNew(this.#root, before.#root, see)
   }
 
+  /** A plain object, for `JSON.stringify`. */
   toJSON(): Record<string, V> {
     return Object.fromEntries(this)
   }

@@ -32,6 +32,7 @@ export interface Asked<P extends Protocol, N extends RequestName<P>> extends Tol
 export type InputOf<F, N> = N extends keyof TasksOf<F> ? (TasksOf<F>[N] extends (input: infer I) => unknown ? I : never) : never
 export type OutputOf<F, N> = N extends keyof TasksOf<F> ? (TasksOf<F>[N] extends (input: never) => infer O ? O : never) : never
 
+/** The handler answered with `output`. `key` and `input` are those the task was started with. */
 export interface Done<F extends Family, N> extends Trigger<F['protocol']> {
   readonly outcome: 'done'
   readonly key: string
@@ -39,7 +40,10 @@ export interface Done<F extends Family, N> extends Trigger<F['protocol']> {
   readonly output: OutputOf<F, N>
 }
 
-/** `failed`: the handler threw; `deadline`: it did not answer in time; `lost`: a restart found no trace of it. */
+/**
+ * `failed`: the handler threw, or answered with what is no data; `deadline`: it did not answer in time; `lost`: a restart found no
+ * trace of it.
+ */
 export interface NotDone<F extends Family, N> extends Trigger<F['protocol']> {
   readonly outcome: 'failed' | 'deadline' | 'lost'
   readonly key: string
@@ -49,7 +53,7 @@ export interface NotDone<F extends Family, N> extends Trigger<F['protocol']> {
   /** The error's code, when it was an error of this library. */
   readonly code?: string
 }
-/** A task came to its end: exactly once for each task started. */
+/** A task came to its end: exactly once for each task started, unless the engine ends first. */
 export type Outcome<F extends Family, N> = Done<F, N> | NotDone<F, N>
 
 interface Replied<P, K extends string, R> extends Trigger<P> {
@@ -62,7 +66,7 @@ interface Unreplied<P, K extends string> extends Trigger<P> {
   readonly reply?: never
   readonly failure: FailureCode
 }
-/** A request of ours came to its end: exactly once for each. */
+/** A request of ours came to its end: exactly once for each, unless the engine ends first. */
 export type Answered<P, K extends string, R> = Replied<P, K, R> | Unreplied<P, K>
 export type AnsweredBy<F extends Family, K extends keyof AsksOf<F>> =
   AsksOf<F>[K] extends { readonly response: infer R } ? Answered<F['protocol'], K & string, R> : never

@@ -54,8 +54,8 @@ function unsupported(cause: unknown): Fault {
 /**
  * Encrypts `data` (at most {@link PLAINTEXT_LIMIT} bytes) to the identity `name`, with HPKE base mode (RFC 9180, section 6.1):
  * `u8 version 1 ‖ u8 suite 1 ‖ enc (32) ‖ ciphertext and tag` (docs/formats.md). The sender is not authenticated. Rejects
- * with `invalid-identity` for a name that is none, `not-available` for an identity without an encryption key,
- * `invalid-argument` for data that is none or too long.
+ * with `invalid-identity` for a name that is none, `not-available` for an identity without an encryption key or a platform without
+ * the algorithms, `invalid-argument` for data that is none or too long, `backend-failed` when the platform fails.
  */
 export async function encryptTo(name: string, data: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   requireBytes(data, 'The data')
@@ -83,7 +83,8 @@ export async function encryptTo(name: string, data: Uint8Array): Promise<Uint8Ar
 /**
  * Opens a ciphertext with the key of the identity `name`, which is the decryptor's own and never read from the ciphertext.
  * Returns the plaintext, or a refusal: `malformed-ciphertext` while version, suite and length are not those of a ciphertext,
- * and `decryption-failed` for everything after. Rejects with `invalid-argument` for a ciphertext that is no Uint8Array.
+ * and `decryption-failed` for everything after. Rejects with `invalid-argument` for a ciphertext that is no Uint8Array,
+ * `not-available` on a platform without the algorithms.
  */
 export async function openCiphertext(
   name: string,

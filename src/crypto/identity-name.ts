@@ -13,11 +13,13 @@ export interface IdentityKeys {
   readonly encrypt?: Uint8Array
 }
 
+/** A public key of `suite`, in the one form that the suite admits: `suite.publicKeyLength` bytes. */
 export interface SigningKey {
   readonly suite: SignatureSuite
   readonly publicKey: Uint8Array
 }
 
+/** The keys that a name holds, each valid in its suite. */
 export interface ParsedIdentityName extends IdentityKeys {
   /** The very text that was parsed. */
   readonly name: string

@@ -3,10 +3,7 @@ import { concatBytes } from '@noble/hashes/utils.js'
 import { Fault } from '../core/errors.ts'
 import { requireBytes, utf8 } from './bytes.ts'
 
-/**
- * What a signature can be for. `data` is what a commitment engine signs; the others are built by engines from typed requests,
- * for the owner only.
- */
+/** What a signature can be for. Commitments are for `data`; nothing here signs for the others, whose names are kept for them. */
 export const purposes = [
   'data',
   'identity',
@@ -18,6 +15,7 @@ export const purposes = [
   'member',
 ] as const
 
+/** What a signature is for. It is part of what is signed, so that no signature serves two. */
 export type Purpose = (typeof purposes)[number]
 
 /** "ipse/sig/1", then a zero byte. */

@@ -16,7 +16,10 @@ const SMALL_ORDER_U: ReadonlySet<bigint> = new Set([
   39382357235489614581723060781553021112529911719440698176882885853963445705823n,
 ])
 
-/** Makes an X25519 secret key: 32 bytes as drawn (RFC 7748 clamps them where they are used). */
+/**
+ * Makes an X25519 secret key: 32 bytes as drawn (RFC 7748, section 5, clamps them where they are used). Throws `invalid-argument` when
+ * `random` does not give 32 bytes.
+ */
 export function generateEncryptionSecret(random: RandomBytes): Uint8Array {
   return draw(random, 32)
 }

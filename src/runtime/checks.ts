@@ -24,8 +24,8 @@ export type CheckedEffect =
   | { readonly effect: 'stop'; readonly child?: EngineID }
 
 /**
- * Checks all effects of a step, before any is carried out, and the environment it leaves. Throws `invalid-effect` or
- * `not-encodable`, which crashes the step: nothing of it happens. `request` is the id of the request that is being handled.
+ * Checks all effects of a step, before any is carried out, and the environment it leaves. Throws `invalid-effect`,
+ * `not-encodable`, `invalid-argument` (a child's config) or `invalid-definition` (two children of one id), which crashes the step: nothing of it happens. `request` is the id of the request that is being handled.
  */
 export function checkEffects(
   effects: readonly unknown[], instance: EngineInstance, request: number | undefined, environment: object): readonly CheckedEffect[] {

@@ -1,5 +1,5 @@
 import type { Host } from '../core/clock.ts'
-import { targetOf } from '../core/engine-id.ts'
+import { isAddress, targetOf } from '../core/engine-id.ts'
 import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { MessageEntry } from '../core/engine.ts'
 import { freezeData } from '../core/data.ts'
@@ -19,12 +19,18 @@ import type { Scheduler } from './scheduler.ts'
  * originated + arrived = handled + queued + deferred + deadLettered + handedToTransport.
  */
 export interface Counters {
+  /** Tells, requests and replies that engines and clients of this node sent; a request that is forwarded counts again. */
   originated: number
+  /** From other nodes: 0, since a node speaks to no other. */
   arrived: number
+  /** By a committed step, or as the answer to a client's ask. */
   handled: number
+  /** Waiting in mailboxes; signals are no messages. */
   queued: number
+  /** Always 0: no engine defers. */
   deferred: number
   deadLettered: number
+  /** To other nodes: 0, since a node speaks to no other. */
   handedToTransport: number
 }
 
@@ -198,7 +204,7 @@ export class Delivery {
     this.counters.deadLettered++
     if (!this.#observation.isOn) return
     this.#observation.note(this.#scheduler.now(), {
-      kind: 'dead-letter', sender: from.id, target: to, name: entry?.response.name ?? '', reason, msg: visible(response, entry?.response),
+      kind: 'dead-letter', sender: from.id, target: frozenID(to), name: entry?.response.name ?? '', reason, msg: visible(response, entry?.response),
     })
   }
 
@@ -260,7 +266,7 @@ export class Delivery {
     const instance = this.find(target)
     const entry = reply ? envelope.pending?.entry : instance === undefined ? undefined : this.#entryOf(instance, envelope.msg)
     this.#observation.note(this.#scheduler.now(), {
-      kind: 'dead-letter', sender: envelope.sender, target, name: reply ? entry?.response.name ?? '' : nameOf(envelope.msg), reason,
+      kind: 'dead-letter', sender: envelope.sender, target: frozenID(target), name: reply ? entry?.response.name ?? '' : nameOf(envelope.msg), reason,
       msg: visible(envelope.msg, reply ? entry?.response : entry),
       ...(error === undefined ? {} : { error }),
     })
@@ -274,4 +280,9 @@ export class Delivery {
 
 export function nameOf(msg: unknown): string {
   return typeof msg === 'object' && msg !== null && 'type' in msg && typeof msg.type === 'string' ? msg.type : ''
+}
+
+/** An EngineID that its sender made may be changed by it later. */
+function frozenID(id: EngineID): EngineID {
+  return isAddress(id) ? id : Object.freeze({ node: id.node, name: id.name })
 }

@@ -30,8 +30,12 @@ export interface NodeOptions {
   readonly releaseDeadline?: number
 }
 
+/**
+ * `config` is as its family's schema takes it, and is copied. `services` are live objects, handed as they are to the engine's task
+ * handlers, to its `acquire` and to its children.
+ */
 export type SpawnOptions<F extends Family> = {
-  /** One segment, without "/"; used once in a node's life. */
+  /** One segment of at most 128 printable characters, without white space or "/"; given once in a node's life. */
   readonly name: string
   /** From whom it accepts messages, unless its family is open. */
   readonly acquaintances?: readonly (Client | EngineID)[]
@@ -40,17 +44,37 @@ export type SpawnOptions<F extends Family> = {
 /** A process's own node: engines live on it, host code speaks to them as clients. */
 export interface Node extends AsyncDisposable {
   readonly id: NodeID
-  /** Host code as a principal. The same name is the same principal, and the same handle until it is closed. */
+  /**
+   * Host code as a principal. The same name is the same principal, and the same handle until it is closed. Throws
+   * `invalid-argument` for what is no name, `name-taken` for an engine's, `node-stopped`.
+   */
   client(name: string): Client
-  /** Resolves when the engine has started. Rejects with `name-taken`, `invalid-argument` (name, config), `start-failed`. */
+  /**
+   * Resolves when the engine has started. Rejects with `invalid-argument` (family, name, config, acquaintances),
+   * `not-encodable` (config), `name-taken`, `node-stopped`; with `start-failed`, its reason as `cause`, when it ended before that:
+   * the name is used up then.
+   */
   spawn<F extends Family>(engine: Engine<F>, options: SpawnOptions<F>): Promise<EngineRef<F['protocol']>>
-  /** The host is the parent of the engines it spawned: it grants, revokes and stops. Throws `not-found` for any other engine. */
+  /**
+   * Makes `acquaintance` one from whom the engine accepts. The host is the parent of the engines it spawned: it grants, revokes and
+   * stops. Throws `not-found` for any other engine and one that has ended, `invalid-argument` (acquaintance), `node-stopped`.
+   */
   grant(engine: EngineID, acquaintance: Client | EngineID): void
+  /** Takes that back, for messages that already wait too. Revoking nothing does nothing. Throws as `grant` does. */
   revoke(engine: EngineID, acquaintance: Client | EngineID): void
-  /** Hears of each message, dead letter, spawn and end, after the step that caused it was committed. Returns what ends it. */
+  /**
+   * Hears of each message, step, dead letter, spawn and end, after the step that caused it was committed. Returns what ends it. All
+   * observers get the same frozen event, whose `msg` is a redacted copy. What one throws is reported as an uncaught error of the
+   * process (in a simulation, in `reported`). Throws `invalid-argument` for what is no function.
+   */
   observe(observer: Observer): () => void
+  /** The counts so far, also of a node that has stopped. A copy. */
   counters(): Counters
-  /** Stops one engine that the host spawned; without one, all, and the node. Resolves when nothing runs any more. */
+  /**
+   * Stops one engine that the host spawned, and its children; without one, all, and the node. Resolves when they have ended: an
+   * engine waits at most `releaseDeadline` for its tasks, and again for its `release`. With an engine it rejects with `not-found` for
+   * one that the host did not spawn or that has ended, and with `node-stopped`.
+   */
   stop(engine?: EngineID): Promise<void>
 }
 

@@ -12,7 +12,9 @@ export type DeadLetterReason =
   | 'crashed'
   /** A reply to a request that has been answered, or has failed. */
   | 'late-reply'
+  /** As many messages waited as its family's `capacity` allows. */
   | 'mailbox-full'
+  /** Its target does not accept from its sender, or no longer did when its turn came. */
   | 'not-acquainted'
   /** A reply by an engine that was not the one to give it, or to a message that asked for none. */
   | 'not-asked'
@@ -22,10 +24,11 @@ export type DeadLetterReason =
   | 'start-failed'
   /** No rule wanted it. */
   | 'unhandled'
+  /** Its target is on another node. */
   | 'unreachable'
 
 interface Event {
-  /** Counts the events of a node. */
+  /** Counts the events of a node from 1, while anybody observes. */
   readonly step: number
   /** Milliseconds since the Unix epoch. */
   readonly time: number
@@ -41,13 +44,16 @@ export interface ObservedMessage extends Event {
   /** Of a request, the number its response names as `inReplyTo`; otherwise 0. */
   readonly id: number
   readonly inReplyTo: number
+  /** `{}` when its protocol is not known here. */
   readonly msg: unknown
 }
 
+/** A message that was not handled. `sensitive` fields are redacted; of one whose protocol is not known, `msg` is `{}`. */
 export interface ObservedDeadLetter extends Event {
   readonly kind: 'dead-letter'
   readonly sender: EngineID
   readonly target: EngineID
+  /** The message's name; of a reply, one after its request's. "" when it is not known. */
   readonly name: string
   readonly reason: DeadLetterReason
   readonly msg: unknown
@@ -55,14 +61,17 @@ export interface ObservedDeadLetter extends Event {
   readonly error?: unknown
 }
 
+/** An engine was spawned. It has not started yet, and may fail to. */
 export interface ObservedSpawn extends Event {
   readonly kind: 'spawned'
   readonly engine: EngineID
   /** Absent for an engine that the host spawned. */
   readonly parent?: EngineID
+  /** The family's `id`. */
   readonly family: string
 }
 
+/** An engine ended: its children have, its resource is released or was waited for in vain. */
 export interface ObservedEnd extends Event {
   readonly kind: 'ended'
   readonly engine: EngineID
@@ -83,7 +92,9 @@ export interface ObservedStep extends Event {
   readonly rules: readonly string[]
 }
 
+/** What observers hear of, told apart by `kind`. The event is frozen, and shared by all observers. */
 export type Observed = ObservedMessage | ObservedStep | ObservedDeadLetter | ObservedSpawn | ObservedEnd
+/** Called between steps, with one event at a time, in the order things happened. What it answers is not looked at. */
 export type Observer = (event: Observed) => void
 
 type Unnumbered<E> = E extends Event ? Omit<E, keyof Event> : never

@@ -139,7 +139,7 @@ export class Steps {
     if (this.#freeze) freezeData(evaluation.environment)
     instance.environment = evaluation.environment
     if (trace !== undefined) {
-      this.#observation.note(this.#scheduler.now(), { kind: 'step', engine: instance.id, on, trigger: name, rules: trace.filter(rule => rule !== '') })
+      this.#observation.note(this.#scheduler.now(), { kind: 'step', engine: instance.id, on, trigger: name, rules: Object.freeze(trace.filter(rule => rule !== '')) })
     }
     this.#commit(instance, effects, envelope)
     return true

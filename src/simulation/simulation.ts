@@ -52,7 +52,7 @@ export class Simulation {
     return this.#host.reported
   }
 
-  /** A node of this simulation, under a NodeID that the seed decides. */
+  /** A node of this simulation, under a NodeID that the seed decides. Throws `invalid-argument` for its settings. */
   createNode(options: NodeOptions = {}): Node {
     const publicKey = ed25519Suite.publicKey(this.#random.bytes(ed25519Suite.secretKeyLength))
     const host: Host = this.#host
@@ -84,12 +84,15 @@ export class Simulation {
     }
   }
 
-  /** Waits, in virtual time. */
+  /** Resolves when so many milliseconds of virtual time have passed. */
   sleep(milliseconds: number): Promise<void> {
     return new Promise(resolve => void this.#host.wake(this.#host.now() + milliseconds, resolve))
   }
 
-  /** SHA-256 over all that the nodes were seen to do so far, in hexadecimal. The same seed and program give the same one. */
+  /**
+   * SHA-256, in hexadecimal, over the deterministic CBOR (RFC 8949, section 4.2.1) of all that the nodes were seen to do so far. The
+   * same seed and program give the same one.
+   */
   traceHash(): string {
     return this.#trace.digest()
   }

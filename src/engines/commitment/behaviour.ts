@@ -12,6 +12,7 @@ import type { commitmentConfig } from './config.ts'
 import type { CommitmentEnvironment } from './environment.ts'
 import type { CommitmentProtocol } from './messages.ts'
 
+/** The types of {@link commitment}. Its resource is the signer of its identity, opened at start. */
 export interface Commitment {
   protocol: CommitmentProtocol
   config: typeof commitmentConfig

@@ -8,7 +8,10 @@ import { commitmentConfig } from './config.ts'
 import { commitmentEnvironment } from './environment.ts'
 import { commitmentProtocol } from './messages.ts'
 
-/** Signs in the name of one identity. The key stays in its backend; the engine holds a signer. */
+/**
+ * Signs in the name of one identity. The key stays in its backend; the engine holds a signer. Anoma's node architecture
+ * specification, engine family overview 'Commitment'.
+ */
 export const commitment = defineEngine<Commitment>({
   protocol: commitmentProtocol,
   config: commitmentConfig,

@@ -12,6 +12,7 @@ import type { decryptionConfig } from './config.ts'
 import type { DecryptionEnvironment } from './environment.ts'
 import type { DecryptionProtocol } from './messages.ts'
 
+/** The types of {@link decryption}. Its resource is the decryptor of its identity, opened at start. */
 export interface Decryption {
   protocol: DecryptionProtocol
   config: typeof decryptionConfig

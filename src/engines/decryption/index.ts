@@ -8,7 +8,10 @@ import { decryptionConfig } from './config.ts'
 import { decryptionEnvironment } from './environment.ts'
 import { decryptionProtocol } from './messages.ts'
 
-/** Decrypts what was encrypted to one identity. The key stays in its backend; the engine holds a decryptor. */
+/**
+ * Decrypts what was encrypted to one identity. The key stays in its backend; the engine holds a decryptor. Anoma's node
+ * architecture specification, engine family overview 'Decryption'.
+ */
 export const decryption = defineEngine<Decryption>({
   protocol: decryptionProtocol,
   config: decryptionConfig,

@@ -32,7 +32,7 @@ export interface Wish {
   readonly capabilities: Capabilities
 }
 
-/** What became of a `requestId`. It is used up for good, also when its identity is deleted. */
+/** What became of a `requestId`. Once an identity came of it, it is used up for good, also when that is deleted. */
 export type Attempt = { readonly wish: Wish } & (
   /** Who waits for its outcome, by the request's id. */
   | { readonly state: 'generating'; readonly waiting: Table<GenerateReply> }

@@ -9,7 +9,7 @@ import type { identityManagementConfig } from './config.ts'
 import type { GenerateReply, IdentityManagementEnvironment, Wish } from './environment.ts'
 import type { IdentityManagementProtocol } from './messages.ts'
 
-/** The types of the family. */
+/** The types of {@link identityManagement}. Its services are the backends that keys live on. */
 export interface IdentityManagement {
   protocol: IdentityManagementProtocol
   config: typeof identityManagementConfig

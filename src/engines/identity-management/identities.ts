@@ -10,14 +10,20 @@ import type { IdentityManagementProtocol } from './messages.ts'
 /** What can be done with an identity that can commit. */
 export interface Commits {
   readonly commitmentEngine: EngineRef<CommitmentProtocol>
-  /** Signs `data`; `verify` accepts the commitment for the identity. */
+  /**
+   * Signs at most 1 MiB; `verify` accepts the commitment for the identity. Rejects as `ask` does; refused with `backend-failed`,
+   * `malformed` (no bytes), `too-large`. Fails with `not-acquainted` after a revoke, with `stopped` after a delete.
+   */
   commit(data: Uint8Array): Promise<Uint8Array>
 }
 
 /** What can be done with an identity that can decrypt. */
 export interface Decrypts {
   readonly decryptionEngine: EngineRef<DecryptionProtocol>
-  /** Decrypts what `encrypt` made for the identity. */
+  /**
+   * Decrypts what `encrypt` made for the identity. Rejects as `ask` does; refused with `malformed-ciphertext`, `decryption-failed`,
+   * `backend-failed`, `malformed` (no bytes), `too-large`. Fails as `commit` does when revoked or deleted.
+   */
   decrypt(ciphertext: Uint8Array): Promise<Uint8Array>
 }
 
@@ -27,15 +33,25 @@ type Handles<C extends Capabilities> = [C] extends ['Commit'] ? Commits : [C] ex
 /** An identity that was connected to. Holds EngineIDs and no keys. Its methods reject as `ask` does. */
 export type Borrowed<C extends Capabilities> = { readonly externalIdentity: ExternalIdentity } & Handles<C>
 
-/** What only the owner of an identity can do. */
+/** What only the owner of an identity can do. Methods reject as `ask` does: with `not-found` from the start of a delete on. */
 export interface Ownership {
-  /** Lets another connect with these capabilities, beside what it was granted before. */
+  /**
+   * Lets another connect with these capabilities, beside what it was granted before. Refused with `not-found`, `not-owner`,
+   * `not-available` (the identity lacks them), `malformed`. Rejects with `invalid-argument` for a grantee that is none.
+   */
   grant(grantee: Client | EngineID, capabilities: Capabilities): Promise<void>
-  /** Takes all back that was granted to it. */
+  /**
+   * Takes all back that was granted to it, for requests that already wait too. Revoking nothing succeeds. Refused with `not-found`,
+   * `not-owner`, `not-granted` (the owner's own access), `malformed`. Rejects with `invalid-argument` for a grantee that is none.
+   */
   revoke(grantee: Client | EngineID): Promise<void>
-  /** Erases the identity. Every handle to it is dead then. */
+  /**
+   * Erases the identity. Every handle to it is dead then. Refused with `not-found`, `not-owner`, `unknown-backend`, and with
+   * `backend-failed`, which leaves the identity as it was, unless the backend erased it too late to be heard: delete again then.
+   */
   delete(): Promise<void>
 }
+/** An identity that its principal generated, with `grant`, `revoke` and `delete`. Holds EngineIDs and no keys. */
 export type Owned<C extends Capabilities> = Borrowed<C> & Ownership
 
 /** What to generate. */
@@ -46,15 +62,24 @@ export interface GenerateIdentity<C extends Capabilities> {
   readonly backend?: BackendName
   /** `CommitAndDecrypt` unless told. */
   readonly capabilities?: C
-  /** A name of yours for this attempt: with the same one you get the same identity. */
+  /** A name of yours for this attempt, 1 to 256 characters: with the same one you get the same identity. Used up once it succeeded. */
   readonly requestId?: string
 }
 
-/** A principal's view of an Identity Management engine. */
+/** A principal's view of an Identity Management engine. Its methods reject as `ask` does; what they are refused with is listed. */
 export interface Identities {
+  /**
+   * Makes an identity that this principal owns. Refused with `unknown-backend`, `unknown-params`, `not-available` (capabilities),
+   * `backend-failed`, `exists`, `malformed` (capabilities, requestId); for a `requestId` used before, with `request-conflict`
+   * (for something else), `not-found` (deleted since), `engine-gone` (an engine of it has ended).
+   */
   generate<C extends Capabilities = 'CommitAndDecrypt'>(options: GenerateIdentity<C>): Promise<Owned<C>>
+  /**
+   * Connects to one's own identity, or to one that was granted. `backend` is where it lives: `LocalMemory` unless told. Refused with
+   * `not-found`, `not-available` (the identity lacks them), `not-granted`, `engine-gone`, `unknown-backend`, `malformed`.
+   */
   connect<C extends Capabilities>(identity: ExternalIdentity, capabilities: C, backend?: BackendName): Promise<Borrowed<C>>
-  /** The principal's own identities, and those granted to it. */
+  /** The principal's own identities, and those granted to it with what was granted, but for those being deleted. Never refused. */
   list(): Promise<readonly { readonly externalIdentity: ExternalIdentity; readonly backend: BackendName; readonly capabilities: Capabilities; readonly isOwner: boolean }[]>
 }
 

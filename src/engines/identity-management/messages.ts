@@ -28,16 +28,19 @@ export const identityManagementProtocol = defineProtocol({
     'unknown-backend', 'unknown-params',
   ],
   requests: {
+    /** Makes an identity that the asker owns, and spawns its engines. The same `requestId` of an asker gives the same identity. */
     GenerateIdentityRequest: exchangeBy({ backend, params, capabilities, requestId }, 'capabilities', {
       Commit: { ...identity, ...commit },
       Decrypt: { ...identity, ...decrypt },
       CommitAndDecrypt: { ...identity, ...commit, ...decrypt },
     }),
+    /** Answers with the engines for `capabilities`, and lets the asker use them: an owner, or whom the owner granted as much. */
     ConnectIdentityRequest: exchangeBy({ ...identity, backend, capabilities }, 'capabilities', {
       Commit: commit,
       Decrypt: decrypt,
       CommitAndDecrypt: { ...commit, ...decrypt },
     }),
+    /** Has the backend erase the keys, then stops the engines. The owner's to ask. */
     DeleteIdentityRequest: exchange({ ...identity, backend }, {}),
     /** Lets `grantee` connect with `capabilities`, beside what it was granted before. The owner's to ask. */
     GrantIdentityRequest: exchange({ ...identity, grantee: engineID(), capabilities }, {}),
@@ -50,4 +53,5 @@ export const identityManagementProtocol = defineProtocol({
   },
   tells: {},
 })
+/** The types of {@link identityManagementProtocol}. */
 export interface IdentityManagementProtocol extends ProtocolOf<typeof identityManagementProtocol> {}
