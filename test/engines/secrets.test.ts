@@ -260,6 +260,8 @@ describe('S42: no key and no plaintext is seen', () => {
       await asking.catch((error: unknown) => failures.push(error))
     }
     alice.tell(mine.decryptionEngine, { type: 'DecryptionRequest', data: ciphertext })
+    // The platform decrypts in a thread of its own. Without this, all might be stopped before it has.
+    while (!events.some(event => event.kind === 'dead-letter' && event.reason === 'not-asked')) await new Promise(resolve => setImmediate(resolve))
     const crashing = await node.spawn(reader, { name: 'reader' })
     await mine.grant(crashing, 'Decrypt')
     await fail(alice.ask(crashing, { type: 'ReadRequest', engine: mine.decryptionEngine, data: ciphertext }))
