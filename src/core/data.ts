@@ -100,6 +100,11 @@ function isDetached(bytes: Uint8Array): boolean {
 
 interface Fields { readonly [field: string]: unknown }
 
+/** Whether this is a plain object: its fields are all there is to it, so that it can be copied or merged. */
+export function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && isPlain(value)
+}
+
 function isPlain(value: object): value is Fields {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null

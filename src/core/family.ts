@@ -8,9 +8,9 @@ export interface Family {
   readonly config: z.core.$ZodType
   /** What changes with each step. */
   readonly environment: object
-  /** Live objects given at spawn, which children inherit. */
+  /** Live objects given at spawn, as fields of a plain object, which children inherit. */
   readonly services?: object
-  /** Live objects that this engine opens for itself, from config and services. */
+  /** Live objects that this engine opens for itself, from config and services, as fields of a plain object. */
   readonly resource?: object
   /** `{ name: (input) => output }`. */
   readonly tasks?: object

@@ -97,7 +97,7 @@ export class Delivery {
       this.fail(pending, 'deadline', 'its deadline is not in the future')
       return pending
     }
-    this.#deadlines.set(pending, this.#scheduler.now(), duration)
+    this.#deadlines.set(pending, this.#scheduler.refresh(), duration)
     this.#post(to, envelope)
     return pending
   }

@@ -15,8 +15,8 @@ interface Selected {
 
 /**
  * Selects the rules that hold, runs their actions in order with the environment handed from one to the next, and gathers
- * their effects. `trace` takes the names of the guards that were consulted and the actions that ran. Answers `undefined` when no guard holds or every action declines. Pure if the rules are; what they throw,
- * it throws.
+ * their effects. Answers `undefined` when no guard holds or every action declines. `trace` takes the names of the guards that
+ * were consulted and the actions that ran. Pure if the rules are; what they throw, it throws.
  */
 export function evaluate(tree: RuleTree, trigger: object, config: unknown, environment: object, trace?: string[]): Evaluation | undefined {
   const gathering = new Gathering(trigger, config, environment, trace)

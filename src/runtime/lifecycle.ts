@@ -1,4 +1,4 @@
-import { assertData, freezeData } from '../core/data.ts'
+import { assertData, freezeData, isRecord } from '../core/data.ts'
 import { addressOf } from '../core/engine-id.ts'
 import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { EngineFamily } from '../core/engine.ts'
@@ -83,8 +83,7 @@ export class Lifecycle {
     instance.status = 'starting'
     const patience = new Expiry(() => this.end(instance, 'start-failed', new Fault('start-failed', `Its resource was not acquired in ${this.#patience.startDeadline} ms`)))
     this.#deadlines.set(patience, this.#scheduler.now(), this.#patience.startDeadline)
-    const settled: Promise<void> = resource.then(
-      value => this.#acquired(instance, value),
+    const settled: Promise<void> = resource.then(value => this.#acquired(instance, value)).catch(
       (error: unknown) => this.end(instance, 'start-failed', error),
     ).then(() => {
       this.#deadlines.cancel(patience)
@@ -98,7 +97,8 @@ export class Lifecycle {
     if (instance.status === 'ended') return this.#release(instance, true, () => {})
     // The engine is stopping: the resource is released with the rest of it, which waits for this.
     if (instance.status === 'stopping') return
-    instance.live = { ...instance.services, ...(typeof resource === 'object' ? resource : {}) }
+    if (!isRecord(resource)) throw new Fault('invalid-definition', 'acquire must answer a plain object, such as { device }: its fields are handed to the tasks')
+    instance.live = { ...instance.services, ...resource }
     this.#started(instance)
   }
 

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { Host } from '../core/clock.ts'
 import type { Client } from '../core/client.ts'
+import { isRecord } from '../core/data.ts'
 import { engineIDOf, isEngineID, isHostGivenName, isNodeID } from '../core/engine-id.ts'
 import type { EngineID, EngineRef, NodeID } from '../core/engine-id.ts'
 import { EngineFamily } from '../core/engine.ts'
@@ -146,6 +147,7 @@ export class RuntimeNode implements Node {
     if (!(engine instanceof EngineFamily)) throw new Fault('invalid-argument', 'What is spawned must be made by defineEngine')
     const { name, config, services = {}, acquaintances = [] } = options
     assertName(name, 'engine')
+    if (!isRecord(services)) throw new Fault('invalid-argument', 'services must be a plain object, such as { backends }: its fields are handed to the tasks')
     if (this.#engineNames.has(name) || this.#clientNames.has(name)) throw nameTaken(name)
     const parsed = parseConfig(engine, config)
     const known = acquaintances.map(principalID)

@@ -36,6 +36,7 @@ export class Scheduler {
   #steps = 0
   /** How many steps may pass until the clock is looked at: few after slow ones. */
   #stride = 1
+  #lookedAt = 0
 
   constructor(host: Host, step: (instance: EngineInstance) => void, around: Around) {
     this.#host = host
@@ -46,7 +47,12 @@ export class Scheduler {
 
   /** The time now, for host calls; steps see the time their turn began. */
   now(): number {
-    return this.#isRunning ? this.time : (this.time = this.#host.now())
+    return this.#isRunning ? this.time : this.refresh()
+  }
+
+  /** The time now, for what is counted from now: also in the midst of a turn, whose earlier steps may have been slow. */
+  refresh(): number {
+    return this.time = this.#host.now()
   }
 
   /** Puts an engine that has something to do in line. */
@@ -99,7 +105,7 @@ export class Scheduler {
 
   #drain(): void {
     this.#isRunning = true
-    this.time = this.#host.now()
+    this.#lookedAt = this.refresh()
     this.#end = this.#begin(this.time) + this.#host.slice
     try {
       this.#around.before()
@@ -126,8 +132,8 @@ export class Scheduler {
   }
 
   #look(): void {
-    const before = this.time
-    this.time = this.#host.now()
+    const before = this.#lookedAt
+    this.#lookedAt = this.refresh()
     this.#steps = 0
     this.#stride = this.time - before > this.#host.slice / 8 ? 1 : Math.min(this.#stride * 2, this.#host.look)
   }
@@ -139,10 +145,12 @@ export class Scheduler {
         this.#step(instance)
         this.#steps++
       } while (--left > 0 && this.#steps < this.#stride && canStep(instance))
-    } finally {
-      instance.isReady = false
-      if (canStep(instance)) this.add(instance)
+    } catch (error) {
+      // No step throws what a rule or a handler threw. Whatever this is, other engines must not stand still for it.
+      this.#host.report(error)
     }
+    instance.isReady = false
+    if (canStep(instance)) this.add(instance)
   }
 
   #take(): EngineInstance | undefined {

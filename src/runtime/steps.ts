@@ -205,7 +205,7 @@ export class Steps {
         this.#cancel(instance, effect.handle)
         instance.timers ??= new Map()
         instance.timers.set(effect.handle, timer)
-        return this.#deadlines.set(timer, this.#scheduler.time, effect.after)
+        return this.#deadlines.set(timer, this.#scheduler.refresh(), effect.after)
       }
       case 'cancel':
         return this.#cancel(instance, effect.handle)

@@ -53,7 +53,7 @@ export class Tasks {
     const run = new TaskRun(engine, name, key, input, this.#onDeadline)
     engine.tasks ??= new Map()
     engine.tasks.set(key, run)
-    if (duration !== undefined) this.#deadlines.set(run, this.#scheduler.time, duration)
+    if (duration !== undefined) this.#deadlines.set(run, this.#scheduler.refresh(), duration)
     return run
   }
 
@@ -76,10 +76,11 @@ export class Tasks {
     let result: unknown
     try {
       result = engine.family.tasks.get(run.name)?.(run.input, engine.live, run.controller.signal)
+      // Asked in here: to look for `then` may run code of whoever made the result.
+      if (!isPromise(result)) return this.#end(run, done(run, result))
     } catch (error) {
       return this.#end(run, failure(error))
     }
-    if (!isPromise(result)) return this.#end(run, done(run, result))
     const settled: Promise<void> = Promise.resolve(result).then(
       output => this.#finish(run, done(run, output)),
       (error: unknown) => this.#finish(run, failure(error)),

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { always, child, defineEngine, defineProtocol, encrypt, keep, reply, spawn, task, update, verify } from '../../src/index.ts'
+import { always, child, createNode, defineEngine, defineProtocol, encrypt, keep, reply, spawn, task, timer, update, verify } from '../../src/index.ts'
 import type { EngineRef, Observed } from '../../src/index.ts'
 import { simulate } from '../../src/simulation.ts'
 import { platformHost } from '../../src/runtime/platform.ts'
@@ -73,6 +73,62 @@ describe('what breaks its word', () => {
       expect(called).toEqual([1])
       await node.stop()
     })
+  })
+
+  test('S11, S24: a handler whose result runs code when it is looked at fails its task, and nothing else', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      const outcomes: string[] = []
+      const looked = 'then'
+      const evil = Object.defineProperty({}, looked, { get() { throw new RangeError('mine') } })
+      const to = await node.spawn(box({
+        put: t => task('work', { n: t.msg.n }, { key: `${t.msg.n}` }), work: ({ n }) => n === 0 ? Reflect.apply(Object, undefined, [evil]) : n,
+        done: t => { outcomes.push(`${t.key} ${t.outcome}`); return [] },
+      }), { name: 'box' })
+      for (const n of [0, 1]) a.tell(to, { type: 'Put', n })
+      await sim.sleep(1)
+      expect(outcomes).toEqual(['0 failed', '1 done'])
+      await node.stop()
+    })
+    expect(sim.reported).toEqual([])
+  })
+
+  test('S28: services and a resource are plain objects, or nothing is spawned: merged, an instance would lose its methods', async () => {
+    class Device { readonly opened = 'yes'; read(): string { return this.opened } }
+    const { sim, node } = world()
+    await sim.run(async () => {
+      let released = 0
+      const sync = box({ acquire: () => new Device(), release: () => { released++ } })
+      const late = box({ acquire: () => Promise.resolve(new Device()), release: () => { released++ } })
+      const nothing = box({ acquire: () => JSON.parse('7') })
+      for (const [i, engine] of [sync, late, nothing].entries()) expect(await outcomeOf(node.spawn(engine, { name: `box-${i}` }))).toBe('start-failed')
+      await sim.sleep(1)
+      expect(released).toBe(2)
+      const hostile = box({ acquire: () => Promise.resolve(Object.defineProperty({ opened: 'yes' }, 'x', { enumerable: true, get() { throw new RangeError('mine') } })) })
+      expect(await outcomeOf(node.spawn(hostile, { name: 'hostile' }))).toBe('start-failed')
+      expect(await outcomeOf(node.spawn(box({}), { name: 'box', services: JSON.parse('[]') }))).toBe('invalid-argument')
+      await node.stop()
+    })
+    expect(sim.reported).toEqual([])
+  })
+
+  test('S26: a timer counts from its own step, however slow those before it in the turn were', async () => {
+    const node = await createNode()
+    const seen = await new Promise<{ set: number; heard: number }>(resolve => {
+      let set = 0
+      const slow = box({
+        put: t => {
+          const end = performance.now() + 5
+          while (performance.now() < end);
+          set = performance.now()
+          return t.msg.n === 9 ? timer('tick', { after: 30 }) : []
+        },
+        elapsed: () => { resolve({ set, heard: performance.now() }); return [] },
+      })
+      void node.spawn(slow, { name: 'slow' }).then(to => { for (let n = 0; n < 10; n++) node.client('a').tell(to, { type: 'Put', n }) })
+    })
+    expect(seen.heard - seen.set).toBeGreaterThanOrEqual(29)
+    await node.stop()
   })
 
   test('S15: only the request that is handled can be kept', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   allOf, always, cancel, child, createNode, firstOf, forward, grant, keep, reply, request, rule, send, spawn, stop, task, timer, update, watch,
 } from '../../src/index.ts'
@@ -338,17 +338,37 @@ describe('steps', () => {
     await node.stop()
   })
 
-  test('an unobserved node builds no events', async () => {
+  test('what passes is copied for observers only while there is one', async () => {
     const sim = simulate({ seed: 1 })
     const node = sim.createNode()
-    const spy = vi.fn()
-    const off = node.observe(spy)
-    off()
+    let reads = 0
     await sim.run(async () => {
-      await node.spawn(box({}), { name: 'box' })
+      const to = await node.spawn(box({ get: () => Reflect.apply(reply, undefined, [{ get n() { return ++reads } }]) }), { name: 'box' })
+      const a = node.client('a')
+      const readsOf = async () => {
+        reads = 0
+        await a.ask(to, { type: 'GetRequest', n: 0 })
+        return reads
+      }
+      // The seeded host itself observes, for its trace, so that one more observer costs no further copy.
+      const observed = await readsOf()
+      node.observe(() => {})
+      expect(await readsOf()).toBe(observed)
       await node.stop()
     })
-    expect(spy).not.toHaveBeenCalled()
+    const own = await createNode()
+    const to = await own.spawn(box({ get: () => Reflect.apply(reply, undefined, [{ get n() { return ++reads } }]) }), { name: 'box' })
+    const readsOf = async () => {
+      reads = 0
+      await own.client('a').ask(to, { type: 'GetRequest', n: 0 })
+      return reads
+    }
+    const unobserved = await readsOf()
+    const off = own.observe(() => {})
+    expect(await readsOf()).toBeGreaterThan(unobserved)
+    off()
+    expect(await readsOf()).toBe(unobserved)
+    await own.stop()
   })
 
   test('watching needs a rule to hear of it', async () => {
