@@ -81,7 +81,8 @@ export class Tasks {
     } catch (error) {
       return this.#end(run, failure(error))
     }
-    const settled: Promise<void> = Promise.resolve(result).then(
+    // Not Promise.resolve, which reads the result's constructor, and may throw for it.
+    const settled: Promise<void> = new Promise(resolve => resolve(result)).then(
       output => this.#finish(run, done(run, output)),
       (error: unknown) => this.#finish(run, failure(error)),
     ).then(() => void engine.running?.delete(settled))

@@ -79,8 +79,7 @@ describe('what breaks its word', () => {
     const { sim, node, a } = world()
     await sim.run(async () => {
       const outcomes: string[] = []
-      const looked = 'then'
-      const evil = Object.defineProperty({}, looked, { get() { throw new RangeError('mine') } })
+      const evil = new Proxy({}, { has() { throw new RangeError('mine') } })
       const to = await node.spawn(box({
         put: t => task('work', { n: t.msg.n }, { key: `${t.msg.n}` }), work: ({ n }) => n === 0 ? Reflect.apply(Object, undefined, [evil]) : n,
         done: t => { outcomes.push(`${t.key} ${t.outcome}`); return [] },
