@@ -15,14 +15,14 @@ const LAYERS: { readonly [folder: string]: readonly string[] } = {
   stores: ['core/'],
   transports: ['core/', 'crypto/'],
   runtime: ['core/', 'stores/store.ts', 'transports/transport.ts'],
-  simulation: ['core/', 'crypto/', 'runtime/'],
+  simulation: ['core/', 'crypto/', 'runtime/', 'transports/transport.ts'],
 }
 
 /** The files that join layers. Nothing imports them. */
 const ENTRIES: { readonly [file: string]: readonly string[] } = {
   'index.ts': ['core/', 'crypto/', 'engines/', 'backends/', 'stores/', 'transports/', 'runtime/'],
   'crypto.ts': ['core/', 'crypto/'],
-  'simulation.ts': ['core/', 'crypto/', 'runtime/', 'simulation/'],
+  'simulation.ts': ['core/', 'crypto/', 'runtime/', 'simulation/', 'transports/transport.ts'],
 }
 
 /** Folders whose index.ts is a declaration, and who may import it. */
