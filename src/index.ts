@@ -93,12 +93,15 @@ export { bytes, coded, engineID, engineRef, externalIdentity, sensitive } from '
 export type { BoundaryCode } from './core/schema.ts'
 export { defineEngine } from './core/engine.ts'
 export type { Behaviour, Definition, Engine, Resource, TaskHandlers } from './core/engine.ts'
-export type { Ask, ConfigOf, Family, ServicesOf } from './core/family.ts'
+export type { Ask, ConfigOf, Family, MailboxStateOf, ServicesOf } from './core/family.ts'
 export { allOf, always, firstOf, rule } from './core/rule.ts'
 export type { RequestStep, Rules, Step } from './core/rule.ts'
 export {
-  cancel, child, forward, grant, keep, reply, request, revoke, send, spawn, stop, task, timer, update, watch,
+  cancel, child, defer, forward, grant, keep, release, reply, request, revoke, send, spawn, stop, task, timer, update, updateMailbox, watch,
 } from './core/effect.ts'
-export type { Effect, Plain, Reply, Requested, Settlement, Settling, Spawned, Started, Timed, Update } from './core/effect.ts'
-export type { Answered, Asked, Done, Elapsed, EndReason, NotDone, Outcome, ReplyTo, Terminated, Told, Trigger } from './core/trigger.ts'
+export type {
+  Effect, MailboxUpdate, Plain, Posting, Reply, Requested, Settlement, Settling, Spawned, Started, Timed, Update,
+} from './core/effect.ts'
+export type { MailboxOptions, Mailboxes, Overflow } from './core/mailbox.ts'
+export type { Answered, Asked, Done, Elapsed, EndReason, MailboxID, NotDone, Outcome, ReplyTo, Terminated, Told, Trigger } from './core/trigger.ts'
 export { Table } from './core/table.ts'

@@ -1,10 +1,11 @@
 import type { EngineID, EngineRef } from './engine-id.ts'
 import type { Refusal } from './errors.ts'
+import type { Posting } from './effect.ts'
 import type { MessageOf, NoMore, Protocol, RequestOf, SuccessOf } from './protocol.ts'
 import type { BoundaryCode } from './schema.ts'
 
 /** What ends an ask that is not answered. */
-export interface AskOptions {
+export interface AskOptions extends Posting {
   /** Milliseconds until the ask fails with `deadline`; the node's `askDeadline` unless told. Finite; at 0 or less it fails at once. */
   readonly deadline?: number
   /** Fails the ask with `aborted`, its reason as `cause`. The engine is not told: what it does with the request stands. */
@@ -22,7 +23,7 @@ export interface Client {
    * Sends. What cannot be delivered is a dead letter. Throws `invalid-message` for one that does not fit the target's protocol,
    * `invalid-argument` for a target that is no EngineID, `not-encodable`, `invalid-definition` (a schema that throws), `node-stopped`.
    */
-  tell<P extends Protocol>(to: EngineRef<P>, message: MessageOf<NoInfer<P>>): void
+  tell<P extends Protocol>(to: EngineRef<P>, message: MessageOf<NoInfer<P>>, posting?: Posting): void
   /**
    * Asks. Resolves with the response when it succeeded. Rejects with {@link Refused} when it has `err`; with {@link Failed} when none
    * comes: `aborted`, `crashed`, `deadline`, `mailbox-full`, `not-acquainted`, `stopped`, `unhandled`, `unreachable`; with a

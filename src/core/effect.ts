@@ -2,14 +2,14 @@ import type * as z from 'zod'
 import { engineIDOf } from './engine-id.ts'
 import type { EngineID, EngineRef } from './engine-id.ts'
 import type { Engine } from './engine.ts'
-import type { AsksOf, Family, NameIn, Needed, ServicesOf, TasksOf, TimersOf } from './family.ts'
+import type { AsksOf, Family, MailboxStateOf, NameIn, Needed, ServicesOf, TasksOf, TimersOf } from './family.ts'
 import type { MessageOf, NoMore, Protocol, RequestName, RequestOf, ResponseOf } from './protocol.ts'
-import type { ReplyTo } from './trigger.ts'
+import type { MailboxID, ReplyTo } from './trigger.ts'
 
 declare const phantom: unique symbol
 
 // ── what an action returns ───────────────────────────────────────────────────────────────────────────────────────
-// Effects are data. All of a step's are checked before any is carried out; then the environment changes, engines are
+// Effects are data. All of a step's are checked before any is carried out; then environment and mailboxes change, engines are
 // spawned, grants and revokes apply, messages leave, watches, timers and tasks start, and `stop` comes last.
 
 /** Replaces the environment; the actions after this one see the new one. */
@@ -17,9 +17,11 @@ export interface Update<out E> { readonly effect: 'update'; readonly environment
 /** Answers the request being handled, with its success or a refusal. A second answer in one step crashes it. */
 export interface Reply<out R> { readonly effect: 'reply'; readonly response: R }
 /** An effect that any rule may have, beside what becomes of its request. */
-export interface Plain { readonly effect: 'late-reply' | 'send' | 'grant' | 'revoke' | 'watch' | 'stop' }
-/** What may become of a request beside a reply, a task or a request of ours: it is passed on, or kept for later. */
-export interface Settling { readonly effect: 'forward' | 'keep' }
+export interface Plain { readonly effect: 'late-reply' | 'send' | 'grant' | 'revoke' | 'watch' | 'release' | 'stop' }
+/** What may become of a request beside a reply, a task or a request of ours: it is passed on, put off, or kept for later. */
+export interface Settling { readonly effect: 'forward' | 'defer' | 'keep' }
+/** Replaces what is kept with a mailbox. */
+export interface MailboxUpdate<out S> { readonly effect: 'update-mailbox'; readonly state: S }
 /** A request of ours whose key begins with the declared name `K`, and whose response is `R`. */
 export interface Requested<K extends string, out R> { readonly effect: 'request'; readonly name: K; readonly [phantom]: R }
 /** A child to be. Its family's services `S` must be among those of its parent. */
@@ -37,17 +39,28 @@ export type Settlement<F extends Family> = Settling | StartOf<TasksOf<F>> | Requ
  * `invalid-argument` for the config of a child.
  */
 export type Effect<F extends Family> =
-  Settlement<F> | Update<F['environment']> | Plain | Spawned<ServicesOf<F>> | Timed<TimersOf<F>>
+  Settlement<F> | Update<F['environment']> | MailboxUpdate<MailboxStateOf<F>> | Plain | Spawned<ServicesOf<F>> | Timed<TimersOf<F>>
 
 /** The next environment, whole. */
 export function update<E>(environment: NoInfer<E>): Update<E> {
   return { effect: 'update', environment }
 }
 
-/** Sends a message. FIFO for one sender and target; at most once; what cannot be delivered is a dead letter. */
-export function send<P extends Protocol>(to: EngineRef<P>, message: MessageOf<NoInfer<P>>): Plain
-export function send(to: EngineID, msg: object): object {
-  return { effect: 'send', to, msg }
+/** Replaces what the family keeps with one of its mailboxes; triggers of the steps after this one carry it. */
+export function updateMailbox<S>(mailbox: MailboxID, state: S): MailboxUpdate<S> {
+  const effect = { effect: 'update-mailbox', mailbox, state } as const
+  return effect
+}
+
+/** Which of the target's mailboxes a message goes to: 0 unless told. */
+export interface Posting {
+  readonly mailbox?: MailboxID
+}
+
+/** Sends a message. FIFO for one sender, target and mailbox; at most once; what cannot be delivered is a dead letter. */
+export function send<P extends Protocol>(to: EngineRef<P>, message: MessageOf<NoInfer<P>>, posting?: Posting): Plain
+export function send(to: EngineID, msg: object, posting?: Posting): object {
+  return { effect: 'send', to, msg, mailbox: posting?.mailbox }
 }
 
 /** Answers the request being handled; with `to`, one that was kept. */
@@ -59,9 +72,27 @@ export function reply(response: object, late?: { readonly to: object }): object 
 
 /** Passes the request being handled on: sender, id and deadline stay, and only the engine it went to may answer. */
 export function forward<P extends Protocol, N extends RequestName<P>>(
-  asked: { readonly msg: MessageOf<P, N>; readonly replyTo: ReplyTo<ResponseOf<P, N>> }, to: EngineRef<P>): Settling
-export function forward(_asked: object, to: EngineID): object {
-  return { effect: 'forward', to }
+  asked: { readonly msg: MessageOf<P, N>; readonly replyTo: ReplyTo<ResponseOf<P, N>> }, to: EngineRef<P>, posting?: Posting): Settling
+export function forward(_asked: object, to: EngineID, posting?: Posting): object {
+  return { effect: 'forward', to, mailbox: posting?.mailbox }
+}
+
+/**
+ * Puts the message being handled off: it waits, under that key, until it is released, and counts toward its mailbox's capacity meanwhile.
+ * The only effect of its step, since nothing was handled.
+ */
+export function defer(key: string): Settling
+export function defer(key: string): object {
+  return { effect: 'defer', key }
+}
+
+/**
+ * Lets what was deferred under that key wait for its turn again: each in its own mailbox, in the order of arrival, before all that
+ * arrived later. Without such, it does nothing.
+ */
+export function release(key: string): Plain
+export function release(key: string): object {
+  return { effect: 'release', key }
 }
 
 /** Says that the request is answered later, from what the environment keeps. */
@@ -75,9 +106,9 @@ export function keep(to: object): object {
  * `askDeadline` unless told). A key is in use until then.
  */
 export function request<P extends Protocol, const R extends RequestOf<P>, K extends string>(
-  to: EngineRef<P>, message: R & NoMore<P, R>, options: { readonly key: K; readonly deadline?: number },
+  to: EngineRef<P>, message: R & NoMore<P, R>, options: { readonly key: K; readonly deadline?: number } & Posting,
 ): Requested<NameIn<K>, ResponseOf<P, R['type'] & RequestName<P>>>
-export function request(to: EngineID, msg: object, options: { readonly key: string; readonly deadline?: number }): object {
+export function request(to: EngineID, msg: object, options: { readonly key: string; readonly deadline?: number } & Posting): object {
   return { effect: 'request', to, msg, ...options }
 }
 

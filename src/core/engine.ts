@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { Fault } from './errors.ts'
-import type { AsksOf, ConfigOf, Family, Needed, ResourceOf, ServicesOf, TasksOf, TimersOf } from './family.ts'
+import type { AsksOf, ConfigOf, Family, MailboxStateOf, Needed, ResourceOf, ServicesOf, TasksOf, TimersOf } from './family.ts'
+import { mailboxesOf } from './mailbox.ts'
+import type { MailboxDefinition, Mailboxes } from './mailbox.ts'
 import { answersOf } from './protocol.ts'
 import type { MessageName, ProtocolDefinition, RequestName, Shape } from './protocol.ts'
 import { assertRule } from './rule.ts'
@@ -12,7 +14,7 @@ import type { AnsweredBy, Asked, Elapsed, InputOf, Outcome, OutputOf, Terminated
 declare const phantom: unique symbol
 
 export type MessageRules<F extends Family> = { readonly [N in MessageName<F['protocol']>]:
-  Rules<F, N extends RequestName<F['protocol']> ? Asked<F['protocol'], N> : Told<F['protocol'], N>> }
+  Rules<F, N extends RequestName<F['protocol']> ? Asked<F['protocol'], N, MailboxStateOf<F>> : Told<F['protocol'], N, MailboxStateOf<F>>> }
 export type OutcomeRules<F extends Family> = { readonly [N in keyof TasksOf<F>]: Rules<F, Outcome<F, N>> }
 export type AnswerRules<F extends Family> = { readonly [K in keyof AsksOf<F> & string]: Rules<F, AnsweredBy<F, K>> }
 export type TimerRules<F extends Family> = { readonly [H in TimersOf<F>]: Rules<F, Elapsed<F['protocol'], H>> }
@@ -51,8 +53,8 @@ export type Definition<F extends Family> = {
   readonly behaviour: Behaviour<F>
   /** Accepts from everyone. Unless told, an engine accepts only from itself, its parent and its acquaintances. */
   readonly open?: true
-  /** How many messages may wait before further ones are refused, at least 1: 65,536 unless told. */
-  readonly capacity?: number
+  /** Its mailboxes, by MailboxID. Mailbox 0 is always there; replies and signals come in there. */
+  readonly mailboxes?: Mailboxes<MailboxStateOf<F>>
   /** The families that this one may spawn. A function, since families may name each other. */
   readonly children?: () => readonly Engine<never>[]
 } & Needed<'tasks', TaskHandlers<F>> & Needed<'resource', ResourcePart<F>>
@@ -83,7 +85,7 @@ interface AnyDefinition {
     readonly terminated?: object
   }
   readonly open?: true
-  readonly capacity?: number
+  readonly mailboxes?: Mailboxes<unknown>
   readonly children?: () => readonly object[]
   readonly tasks?: { readonly [name: string]: TaskHandler }
   readonly resource?: Partial<AnyResource>
@@ -108,8 +110,6 @@ export interface MessageEntry {
   readonly response: { readonly name: string; readonly redact: Rewrite }
 }
 
-const DEFAULT_CAPACITY = 65_536
-
 /** A family as the runtime reads it. */
 export class EngineFamily {
   readonly id: string
@@ -123,7 +123,8 @@ export class EngineFamily {
   readonly tasks: ReadonlyMap<string, TaskHandler>
   readonly resource: AnyResource | undefined
   readonly open: boolean
-  readonly capacity: number
+  /** By MailboxID. */
+  readonly mailboxes: readonly (MailboxDefinition | undefined)[]
   readonly #children: () => readonly object[]
 
   constructor(definition: AnyDefinition) {
@@ -145,11 +146,10 @@ export class EngineFamily {
       this.resource = resource.release === undefined ? { acquire: resource.acquire } : { acquire: resource.acquire, release: resource.release }
     }
     this.open = definition.open ?? false
-    this.capacity = definition.capacity ?? DEFAULT_CAPACITY
+    this.mailboxes = mailboxesOf(definition.mailboxes, fault)
     this.#children = definition.children ?? (() => [])
     for (const name of this.tasks.keys()) if (!this.outcomes.has(name)) throw fault(`the task ${name} has no rule in "outcomes"`)
     for (const name of this.outcomes.keys()) if (!this.tasks.has(name)) throw fault(`the outcome ${name} has no handler in "tasks"`)
-    if (!Number.isSafeInteger(this.capacity) || this.capacity < 1) throw fault('its capacity must be a whole number from 1')
   }
 
   /** The family of that id among those that this one may spawn. */

@@ -18,6 +18,8 @@ export interface Family {
   readonly asks?: object
   /** The handles of its timers. */
   readonly timers?: string
+  /** What its mailboxes may have beside messages: data. */
+  readonly mailboxState?: unknown
 }
 
 /** Declares a request that a family makes of another engine. */
@@ -34,6 +36,8 @@ export type TasksOf<F> = Part<F, 'tasks', {}>
 export type AsksOf<F> = Part<F, 'asks', {}>
 export type TimersOf<F> = Part<F, 'timers', never> & string
 export type ResourceOf<F> = Part<F, 'resource', never>
+/** `undefined` when the family declares none. */
+export type MailboxStateOf<F> = Part<F, 'mailboxState', undefined>
 
 /** A declared name, or that name and anything: `approve`, `approve/7`. */
 export type Key<N extends string> = N | `${N}/${string}`

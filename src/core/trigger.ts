@@ -18,14 +18,20 @@ export interface ReplyTo<in R> {
   readonly [phantom]: (response: R) => void
 }
 
+/** The number of a mailbox, 0 to 15. */
+export type MailboxID = number
+
 /** A message. `sender` is what the runtime says, whatever the message says. */
-export interface Told<P extends Protocol, N extends MessageName<P>> extends Trigger<P> {
+export interface Told<P extends Protocol, N extends MessageName<P>, S = unknown> extends Trigger<P> {
   readonly sender: EngineID
   readonly msg: MessageOf<P, N>
+  /** The mailbox it came in, and what the family keeps with that mailbox. */
+  readonly mailbox: MailboxID
+  readonly mailboxState: S | undefined
 }
 
 /** A request: a message that is owed one answer. */
-export interface Asked<P extends Protocol, N extends RequestName<P>> extends Told<P, N> {
+export interface Asked<P extends Protocol, N extends RequestName<P>, S = unknown> extends Told<P, N, S> {
   readonly replyTo: ReplyTo<ResponseOf<P, N>>
 }
 

@@ -1,11 +1,13 @@
 import * as z from 'zod'
 import type { AskOptions, Client } from '../core/client.ts'
 import { copyData } from '../core/data.ts'
+import type { Posting } from '../core/effect.ts'
 import { hasNames } from '../core/engine-id.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
 import { Failed, Fault, IpseError, Refused } from '../core/errors.ts'
 import type { FailureCode, Refusal } from '../core/errors.ts'
 import { refuse } from '../core/protocol.ts'
+import type { MailboxID } from '../core/trigger.ts'
 import type { MessageOf, NoMore, Protocol, RequestOf, SuccessOf } from '../core/protocol.ts'
 import { clipped, refusalOf } from '../core/schema.ts'
 import type { BoundaryCode } from '../core/schema.ts'
@@ -14,6 +16,7 @@ import type { Rewrite } from '../core/schema-walk.ts'
 import type { MessageEntry } from '../core/engine.ts'
 import { nameOf } from './delivery.ts'
 import type { Delivery } from './delivery.ts'
+import { Envelope } from './envelope.ts'
 import type { Principal } from './envelope.ts'
 import type { Asker, Pending } from './pending.ts'
 
@@ -40,13 +43,13 @@ export class HostClient implements Client, Principal {
     this.#parts = parts
   }
 
-  tell<P extends Protocol>(to: EngineRef<P>, message: MessageOf<NoInfer<P>>): void
-  tell(to: EngineID, message: unknown): void {
+  tell<P extends Protocol>(to: EngineRef<P>, message: MessageOf<NoInfer<P>>, posting?: Posting): void
+  tell(to: EngineID, message: unknown, posting?: Posting): void {
     this.#assertOpen()
     assertEngineID(to)
     const admission = this.#admit(to, copied(message, 'the message'), 'message')
     if (admission.refusal !== undefined) throw new Fault('invalid-message', admission.refusal.err)
-    this.#parts.delivery.tell(this, to, admission.msg)
+    this.#parts.delivery.tell(new Envelope('message', this.id, this, to, mailboxOf(posting), admission.msg, undefined))
   }
 
   ask<P extends Protocol, const R extends RequestOf<P>>(
@@ -97,7 +100,7 @@ export class HostClient implements Client, Principal {
     const admission = this.#admit(to, copied(request, 'the request'), 'request')
     if (admission.refusal !== undefined) return admission.refusal
     const asker = new ClientAsk(this, this.#parts.delivery, to, answer, reject)
-    const pending = this.#parts.delivery.request(asker, to, admission.msg, deadline)
+    const pending = this.#parts.delivery.request(asker, to, mailboxOf(options), admission.msg, deadline)
     if (signal !== undefined && pending.isOpen) asker.heed(signal, pending)
     return undefined
   }
@@ -216,6 +219,12 @@ function isRefusal(value: unknown): value is Refusal {
 
 function failed(code: FailureCode, detail: string, to: EngineID, cause: unknown): Failed {
   return new Failed(code, `No answer from ${clipped(to.name)}: ${detail}`, cause === undefined ? {} : { cause })
+}
+
+function mailboxOf(posting: Posting | undefined): MailboxID {
+  const mailbox = posting?.mailbox ?? 0
+  if (Number.isSafeInteger(mailbox) && mailbox >= 0) return mailbox
+  throw new Fault('invalid-argument', `A mailbox must be a MailboxID, a whole number from 0, not ${mailbox}`)
 }
 
 function assertEngineID(to: unknown): void {

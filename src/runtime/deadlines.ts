@@ -1,4 +1,5 @@
 import type { Host, Wake } from '../core/clock.ts'
+import { Heap } from '../core/heap.ts'
 
 /** Something that happens at a time unless it is cancelled before. */
 export abstract class Deadline {
@@ -35,7 +36,7 @@ const LISTS_KEPT = 64
 export class Deadlines {
   readonly #host: Host
   readonly #lists = new Map<number, DurationList>()
-  readonly #heap: DurationList[] = []
+  readonly #heap = new Heap<DurationList>(before)
   #alarm: Wake | undefined
   #alarmTime = Infinity
   #live = 0
@@ -60,7 +61,7 @@ export class Deadlines {
     if (!list.listed) {
       list.listed = true
       list.bound = deadline.due
-      push(this.#heap, list)
+      this.#heap.push(list)
     }
     this.#live++
     if (!this.#isHeld) this.#hold(true)
@@ -85,17 +86,19 @@ export class Deadlines {
     this.#lists.delete(list.duration)
     list.listed = false
     this.#dropped++
-    if (this.#dropped * 2 < this.#heap.length) return
-    const kept = this.#heap.filter(({ listed }) => listed)
-    this.#heap.length = this.#dropped = 0
-    for (const other of kept) push(this.#heap, other)
+    if (this.#dropped * 2 < this.#heap.size) return
+    const kept = [...this.#heap].filter(({ listed }) => listed)
+    this.#heap.clear()
+    this.#dropped = 0
+    for (const other of kept) this.#heap.push(other)
   }
 
   /** Cancels all. */
   clear(): void {
     for (const list of this.#lists.values()) while (list.first !== undefined) this.cancel(list.first)
     this.#lists.clear()
-    this.#heap.length = this.#dropped = 0
+    this.#heap.clear()
+    this.#dropped = 0
     this.#alarm?.cancel()
     this.#alarm = undefined
     this.#alarmTime = Infinity
@@ -112,14 +115,14 @@ export class Deadlines {
     this.#alarm = undefined
     this.#alarmTime = Infinity
     const now = this.#host.now()
-    for (let list = this.#heap[0]; list !== undefined && list.bound <= now; list = this.#heap[0]) {
+    for (let list = this.#heap.first; list !== undefined && list.bound <= now; list = this.#heap.first) {
       while (list.first !== undefined && list.first.due <= now) {
         const { first } = list
         this.cancel(first)
         first.elapse()
       }
-      if (this.#heap[0] !== list) continue
-      pop(this.#heap)
+      if (this.#heap.first !== list) continue
+      this.#heap.shift()
       if (!list.listed) {
         this.#dropped--
       } else if (list.first === undefined) {
@@ -127,10 +130,10 @@ export class Deadlines {
         this.#lists.delete(list.duration)
       } else {
         list.bound = list.first.due
-        push(this.#heap, list)
+        this.#heap.push(list)
       }
     }
-    const next = this.#heap[0]
+    const next = this.#heap.first
     if (next !== undefined && next.bound < this.#alarmTime) this.#arm(next.bound)
     this.settle()
   }
@@ -147,39 +150,6 @@ export class Deadlines {
     this.#isHeld = on
     this.#alarm?.hold(on)
   }
-}
-
-function push(heap: DurationList[], list: DurationList): void {
-  let at = heap.length
-  while (at > 0) {
-    const up = (at - 1) >> 1
-    const above = heap[up]
-    if (above === undefined || !before(list, above)) break
-    heap[at] = above
-    at = up
-  }
-  heap[at] = list
-}
-
-function pop(heap: DurationList[]): void {
-  const last = heap.pop()
-  if (last === undefined || heap.length === 0) return
-  let at = 0
-  for (;;) {
-    let down = 2 * at + 1
-    const left = heap[down]
-    if (left === undefined) break
-    const right = heap[down + 1]
-    let below = left
-    if (right !== undefined && before(right, left)) {
-      below = right
-      down++
-    }
-    if (!before(below, last)) break
-    heap[at] = below
-    at = down
-  }
-  heap[at] = last
 }
 
 /** Ties go to the shorter duration, which was set later: any fixed order will do, as long as it is one. */

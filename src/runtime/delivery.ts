@@ -5,11 +5,13 @@ import type { MessageEntry } from '../core/engine.ts'
 import { freezeData } from '../core/data.ts'
 import type { FailureCode } from '../core/errors.ts'
 import type { Deadlines } from './deadlines.ts'
-import { Envelope, Signal } from './envelope.ts'
+import { Envelope } from './envelope.ts'
 import type { Principal, SignalBody } from './envelope.ts'
 import { EngineInstance } from './instance.ts'
 import { visible } from './observation.ts'
 import type { DeadLetterReason, Observation } from './observation.ts'
+import type { MailboxID } from '../core/trigger.ts'
+import type { Mailbox } from './mailbox.ts'
 import { Pending } from './pending.ts'
 import type { Asker } from './pending.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -27,7 +29,7 @@ export interface Counters {
   handled: number
   /** Waiting in mailboxes; signals are no messages. */
   queued: number
-  /** Always 0: no engine defers. */
+  /** Put off by their engines until they release them. */
   deferred: number
   deadLettered: number
   /** To other nodes: 0, since a node speaks to no other. */
@@ -82,61 +84,75 @@ export class Delivery {
   // ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Sends a tell. */
-  tell(from: Principal, to: EngineID, msg: unknown): void {
+  tell(envelope: Envelope): void {
     this.counters.originated++
-    this.#post(to, new Envelope('message', from.id, from, msg, undefined))
+    this.#post(envelope)
   }
 
   /** Sends a request. `asker` learns what becomes of it, once, within `duration` milliseconds. */
-  request(asker: Asker, to: EngineID, msg: unknown, duration: number): Pending {
+  request(asker: Asker, to: EngineID, mailbox: MailboxID, msg: unknown, duration: number): Pending {
     const pending = new Pending(++this.#lastID, asker, this.#onDeadline)
     this.counters.originated++
-    const envelope = new Envelope('message', asker.principal.id, asker.principal, msg, pending)
+    const envelope = new Envelope('message', asker.principal.id, asker.principal, to, mailbox, msg, pending)
     if (duration <= 0) {
-      this.deadLetter(envelope, to, 'abandoned')
+      this.deadLetter(envelope, 'abandoned')
       this.fail(pending, 'deadline', 'its deadline is not in the future')
       return pending
     }
     this.#deadlines.set(pending, this.#scheduler.refresh(), duration)
-    this.#post(to, envelope)
+    this.#post(envelope)
     return pending
   }
 
   /** Passes on a request that `from` is handling. It counts as handled there, and as a new message here. */
-  forward(from: EngineInstance, to: EngineID, envelope: Envelope): void {
+  forward(from: EngineInstance, to: EngineID, mailbox: MailboxID, envelope: Envelope): void {
     this.counters.originated++
     envelope.pending?.disown()
-    if (envelope.pending?.isOpen === false) return this.deadLetter(envelope, to, 'abandoned')
-    this.#post(to, new Envelope('message', envelope.sender, from, envelope.msg, envelope.pending))
+    const forwarded = new Envelope('message', envelope.sender, from, to, mailbox, envelope.msg, envelope.pending)
+    if (envelope.pending?.isOpen === false) this.deadLetter(forwarded, 'abandoned')
+    else this.#post(forwarded)
   }
 
-  #post(to: EngineID, envelope: Envelope): void {
-    const target = this.find(to)
+  #post(envelope: Envelope): void {
+    const target = this.find(envelope.target)
     if (target === undefined) {
-      if (this.isHere(to)) this.#refuse(envelope, to, 'stopped', 'there is no such engine, or it has stopped')
-      else this.#refuse(envelope, to, 'unreachable', 'this node has no way to that node')
+      if (this.isHere(envelope.target)) this.#refuse(envelope, 'stopped', 'there is no such engine, or it has stopped')
+      else this.#refuse(envelope, 'unreachable', 'this node has no way to that node')
     } else if (!target.accepts) {
-      this.#refuse(envelope, to, 'stopped', 'the engine has stopped')
+      this.#refuse(envelope, 'stopped', 'the engine has stopped')
     } else if (!target.knows(envelope.from)) {
-      this.#refuse(envelope, to, 'not-acquainted', 'the engine does not accept messages from this sender')
-    } else if (target.waiting >= target.family.capacity) {
-      this.#refuse(envelope, to, 'mailbox-full', `its mailbox holds ${target.family.capacity} messages`)
+      this.#refuse(envelope, 'not-acquainted', 'the engine does not accept messages from this sender')
     } else {
-      this.#accept(target, envelope)
+      const mailbox = target.mailbox(envelope.mailbox)
+      if (mailbox === undefined) {
+        this.deadLetter(envelope, 'no-mailbox')
+        if (envelope.pending !== undefined) this.fail(envelope.pending, 'unhandled', `it has no mailbox ${envelope.mailbox}`)
+      } else if (mailbox.held < capacityOf(target, envelope) || this.#makeRoom(target, mailbox, envelope)) {
+        this.#accept(target, mailbox, envelope)
+      }
     }
   }
 
-  #accept(target: EngineInstance, envelope: Envelope): void {
+  /** Deals with one message too many. Answers whether the new one has a place now. */
+  #makeRoom(target: EngineInstance, mailbox: Mailbox, envelope: Envelope): boolean {
+    const overflow = target.family.mailboxes[envelope.mailbox]?.overflow
+    const lost = overflow === 'drop-oldest' ? mailbox.dropOldest() : envelope
+    if (lost !== undefined) this.#refuse(lost, 'mailbox-full', `its mailbox holds ${capacityOf(target, envelope)} messages`, overflow === 'reject' ? 'mailbox-full' : 'dropped')
+    return lost !== envelope
+  }
+
+  #accept(target: EngineInstance, mailbox: Mailbox, envelope: Envelope): void {
     const { pending } = envelope
+    const entry = this.#entryOf(target, envelope.msg)
+    envelope.entry = entry
     if (pending !== undefined) {
       pending.owe(target)
-      pending.entry = this.#entryOf(target, envelope.msg)
+      pending.entry = entry
     }
     if (this.#freeze) freezeData(envelope.msg)
-    target.waiting++
-    target.queue.push(envelope)
+    mailbox.held++
+    mailbox.queue.push(envelope)
     if (this.#observation.isOn) {
-      const entry = this.#entryOf(target, envelope.msg)
       this.#observation.note(this.#scheduler.now(), {
         kind: 'message', sender: envelope.sender, target: target.id, name: nameOf(envelope.msg),
         id: pending?.id ?? 0, inReplyTo: 0, msg: visible(envelope.msg, entry),
@@ -145,16 +161,15 @@ export class Delivery {
     this.#scheduler.add(target)
   }
 
-  #refuse(envelope: Envelope, to: EngineID, code: 'stopped' | 'unreachable' | 'not-acquainted' | 'mailbox-full', detail: string): void {
-    this.deadLetter(envelope, to, code)
+  #refuse(envelope: Envelope, code: FailureCode & DeadLetterReason, detail: string, reason: DeadLetterReason = code): void {
+    this.deadLetter(envelope, reason)
     if (envelope.pending !== undefined) this.fail(envelope.pending, code, detail)
   }
 
   /** Puts a signal into an engine's mailbox; with `first`, before all else there. An engine that ended hears nothing. */
   signal(target: EngineInstance, body: SignalBody, first = false): void {
     if (!target.accepts) return
-    if (first) target.queue.unshift(new Signal(body))
-    else target.queue.push(new Signal(body))
+    target.signal(body, first)
     if (target.status === 'running') this.#scheduler.add(target)
   }
 
@@ -195,7 +210,7 @@ export class Delivery {
       this.counters.handled++
       this.#tellHost(() => asker.answered?.(response))
     } else {
-      asker.engine.queue.push(new Envelope('reply', from.id, from, response, pending))
+      asker.engine.receive(new Envelope('reply', from.id, from, asker.engine.id, 0, response, pending))
       if (asker.engine.status === 'running') this.#scheduler.add(asker.engine)
     }
   }
@@ -259,12 +274,13 @@ export class Delivery {
 
   // ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  deadLetter(envelope: Envelope, target: EngineID, reason: DeadLetterReason, error?: unknown): void {
+  deadLetter(envelope: Envelope, reason: DeadLetterReason, error?: unknown): void {
     this.counters.deadLettered++
     if (!this.#observation.isOn) return
     const reply = envelope.kind === 'reply'
+    const { target } = envelope
     const instance = this.find(target)
-    const entry = reply ? envelope.pending?.entry : instance === undefined ? undefined : this.#entryOf(instance, envelope.msg)
+    const entry = reply ? envelope.pending?.entry : envelope.entry ?? (instance && this.#entryOf(instance, envelope.msg))
     this.#observation.note(this.#scheduler.now(), {
       kind: 'dead-letter', sender: envelope.sender, target: frozenID(target), name: reply ? entry?.response.name ?? '' : nameOf(envelope.msg), reason,
       msg: visible(envelope.msg, reply ? entry?.response : entry),
@@ -280,6 +296,10 @@ export class Delivery {
 
 export function nameOf(msg: unknown): string {
   return typeof msg === 'object' && msg !== null && 'type' in msg && typeof msg.type === 'string' ? msg.type : ''
+}
+
+function capacityOf(target: EngineInstance, { mailbox }: Envelope): number {
+  return target.family.mailboxes[mailbox]?.capacity ?? 0
 }
 
 /** An EngineID that its sender made may be changed by it later. */

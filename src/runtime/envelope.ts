@@ -1,9 +1,10 @@
 import type { EngineID } from '../core/engine-id.ts'
-import type { Elapsing } from './timers.ts'
+import type { MessageEntry } from '../core/engine.ts'
+import type { FailureCode } from '../core/errors.ts'
+import type { EndReason, MailboxID } from '../core/trigger.ts'
 import type { Pending } from './pending.ts'
 import type { TaskRun } from './tasks.ts'
-import type { EndReason } from '../core/trigger.ts'
-import type { FailureCode } from '../core/errors.ts'
+import type { Elapsing } from './timers.ts'
 
 /** Whoever can send: an engine, a client. Its EngineID is stamped on what it sends. */
 export interface Principal {
@@ -25,14 +26,23 @@ export class Envelope implements Queued {
   readonly sender: EngineID
   /** Who handed it in: the sender, or the engine that forwarded it. Access is decided by this. */
   readonly from: Principal
+  readonly target: EngineID
+  readonly mailbox: MailboxID
   readonly msg: unknown
   readonly pending: Pending | undefined
+  /** The message as its target's protocol declares it, known once it was accepted. */
+  entry: MessageEntry | undefined = undefined
   next: Item | undefined = undefined
+  /** Its place among all that were ever deferred in its mailbox; 0 if it never was. */
+  place = 0
 
-  constructor(kind: 'message' | 'reply', sender: EngineID, from: Principal, msg: unknown, pending: Pending | undefined) {
+  constructor(
+    kind: 'message' | 'reply', sender: EngineID, from: Principal, target: EngineID, mailbox: MailboxID, msg: unknown, pending: Pending | undefined) {
     this.kind = kind
     this.sender = sender
     this.from = from
+    this.target = target
+    this.mailbox = mailbox
     this.msg = msg
     this.pending = pending
   }
@@ -57,36 +67,46 @@ export class Signal implements Queued {
 
 /** A FIFO of items, linked through the items themselves: no allocation, O(1) at both ends, nothing held when empty. */
 export class Queue {
-  #first: Item | undefined
-  #last: Item | undefined
-
-  get isEmpty(): boolean {
-    return this.#first === undefined
-  }
+  first: Item | undefined = undefined
+  #last: Item | undefined = undefined
 
   push(item: Item): void {
-    if (this.#last === undefined) this.#first = item
+    if (this.#last === undefined) this.first = item
     else this.#last.next = item
     this.#last = item
   }
 
   /** Puts an item before all others. */
   unshift(item: Item): void {
-    item.next = this.#first
-    this.#first = item
+    item.next = this.first
+    this.first = item
     this.#last ??= item
   }
 
   shift(): Item | undefined {
-    const item = this.#first
+    const item = this.first
     if (item === undefined) return undefined
-    this.#first = item.next
+    this.first = item.next
     if (item.next === undefined) this.#last = undefined
     else item.next = undefined
     return item
   }
 
+  /** Takes out the first message, past signals and replies, which stay. O(number of those). */
+  shiftMessage(): Envelope | undefined {
+    let before: Item | undefined
+    for (let item = this.first; item !== undefined; before = item, item = item.next) {
+      if (item.kind !== 'message') continue
+      if (before === undefined) this.first = item.next
+      else before.next = item.next
+      if (item.next === undefined) this.#last = before
+      item.next = undefined
+      return item
+    }
+    return undefined
+  }
+
   *[Symbol.iterator](): Generator<Item> {
-    for (let item = this.#first; item !== undefined; item = item.next) yield item
+    for (let item = this.first; item !== undefined; item = item.next) yield item
   }
 }

@@ -2,10 +2,11 @@ import { Fault } from '../core/errors.ts'
 import { isPromise } from '../core/promise.ts'
 import type { Action, RuleTree } from '../core/rule.ts'
 
-/** What the rules made of one trigger: effects that nothing has checked yet, and the environment they leave. */
-export interface Evaluation {
-  readonly effects: unknown[]
+/** What takes the effects of a step as its actions answer them. */
+export interface Gatherer {
+  /** What the next action sees. */
   readonly environment: object
+  take(effect: unknown): void
 }
 
 interface Selected {
@@ -14,20 +15,18 @@ interface Selected {
 }
 
 /**
- * Selects the rules that hold, runs their actions in order with the environment handed from one to the next, and gathers
- * their effects. Answers `undefined` when no guard holds or every action declines. `trace` takes the names of the guards that
- * were consulted and the actions that ran. Pure if the rules are; what they throw, it throws.
+ * Selects the rules that hold, and runs their actions in order with the environment handed from one to the next. Answers `false` when
+ * no guard holds or every action declines. `trace` takes the names of the guards that were consulted and the actions that ran. Pure
+ * if the rules are; what they throw, it throws.
  */
-export function evaluate(tree: RuleTree, trigger: object, config: unknown, environment: object, trace?: string[]): Evaluation | undefined {
-  const gathering = new Gathering(trigger, config, environment, trace)
-  if (tree.kind === 'always') {
-    gathering.run(tree.actions, undefined)
-  } else {
-    const selected: Selected[] = []
-    select(tree, trigger, config, environment, selected, trace)
-    for (const { rule, args } of selected) gathering.run(rule.actions, args)
-  }
-  return gathering.acted ? gathering : undefined
+export function evaluate(tree: RuleTree, trigger: object, config: unknown, into: Gatherer, trace?: string[]): boolean {
+  // Most rules are single and have no guard, or one.
+  if (tree.kind === 'always') return run(tree.actions, undefined, trigger, config, into, trace)
+  const selected: Selected[] = []
+  select(tree, trigger, config, into.environment, selected, trace)
+  let acted = false
+  for (const { rule, args } of selected) if (run(rule.actions, args, trigger, config, into, trace)) acted = true
+  return acted
 }
 
 /** Adds to `selected` the rules of `tree` that hold in this environment. Answers whether any did. */
@@ -54,41 +53,16 @@ function select(tree: RuleTree, trigger: object, config: unknown, environment: o
   }
 }
 
-class Gathering implements Evaluation {
-  readonly effects: unknown[] = []
-  environment: object
-  acted = false
-  readonly #trigger: object
-  readonly #config: unknown
-  readonly #trace: string[] | undefined
-
-  constructor(trigger: object, config: unknown, environment: object, trace: string[] | undefined) {
-    this.#trigger = trigger
-    this.#config = config
-    this.environment = environment
-    this.#trace = trace
+/** Answers whether any of the actions did not decline. */
+function run(actions: readonly Action[], args: unknown, trigger: object, config: unknown, into: Gatherer, trace: string[] | undefined): boolean {
+  let acted = false
+  for (const action of actions) {
+    const result = action(args, trigger, config, into.environment)
+    if (result === undefined) continue
+    acted = true
+    trace?.push(action.name)
+    if (Array.isArray(result)) for (const effect of result) into.take(effect)
+    else into.take(result)
   }
-
-  run(actions: readonly Action[], args: unknown): void {
-    for (const action of actions) {
-      const result = action(args, this.#trigger, this.#config, this.environment)
-      if (result === undefined) continue
-      this.acted = true
-      this.#trace?.push(action.name)
-      if (Array.isArray(result)) for (const effect of result) this.#add(effect)
-      else this.#add(result)
-    }
-  }
-
-  #add(effect: unknown): void {
-    if (isPromise(effect)) throw new Fault('invalid-effect', 'An action returned a promise: use task for what takes time')
-    if (typeof effect === 'object' && effect !== null && 'environment' in effect && 'effect' in effect && effect.effect === 'update') {
-      if (typeof effect.environment !== 'object' || effect.environment === null) {
-        throw new Fault('invalid-effect', 'update: the environment must be an object')
-      }
-      this.environment = effect.environment
-    } else {
-      this.effects.push(effect)
-    }
-  }
+  return acted
 }

@@ -1,8 +1,10 @@
 import { formatEngineID } from '../core/engine-id.ts'
 import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { EngineFamily } from '../core/engine.ts'
-import { Queue } from './envelope.ts'
-import type { Principal } from './envelope.ts'
+import type { MailboxID } from '../core/trigger.ts'
+import { Signal } from './envelope.ts'
+import type { Envelope, Item, Principal, SignalBody } from './envelope.ts'
+import { Mailbox, MailboxCluster } from './mailbox.ts'
 import type { Pending } from './pending.ts'
 import type { TaskRun } from './tasks.ts'
 import type { Elapsing } from './timers.ts'
@@ -26,9 +28,14 @@ export class EngineInstance implements Principal {
   environment: object = {}
   status: Status = 'spawned'
 
-  readonly queue = new Queue()
-  /** How many messages wait; replies and signals don't count. */
-  waiting = 0
+  /** Mailbox 0, which replies and signals come in. */
+  readonly #mailbox = new Mailbox()
+  /** All mailboxes, when it has several. */
+  readonly #cluster: MailboxCluster | undefined
+  /** How many signals in mailbox 0 go before everything else. */
+  #urgent = 0
+  /** What the family keeps with mailboxes, by MailboxID, once a step has changed it. */
+  #mailboxStates: unknown[] | undefined = undefined
   /** Whether it is in line for the scheduler. */
   isReady = false
 
@@ -61,7 +68,68 @@ export class EngineInstance implements Principal {
     this.config = config
     this.services = services
     this.live = services
+    this.#cluster = family.mailboxes.length > 1 ? new MailboxCluster(family.mailboxes, this.#mailbox) : undefined
   }
+
+  // ── mailboxes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get hasNext(): boolean {
+    return !this.#mailbox.isEmpty || (this.#cluster !== undefined && !this.#cluster.isEmpty)
+  }
+
+  /** What the next step is for. */
+  take(): Item | undefined {
+    if (this.#urgent > 0) {
+      this.#urgent--
+      return this.#mailbox.queue.shift()
+    }
+    return this.#cluster === undefined ? this.#mailbox.take() : this.#cluster.take()
+  }
+
+  mailbox(id: MailboxID): Mailbox | undefined {
+    return id === 0 ? this.#mailbox : this.#cluster?.get(id)
+  }
+
+  get mailboxes(): Iterable<Mailbox> {
+    return this.#cluster ?? [this.#mailbox]
+  }
+
+  /** Takes in a reply, which is exempt from capacity. */
+  receive(reply: Envelope): void {
+    this.#mailbox.queue.push(reply)
+  }
+
+  /** Takes in a signal; an urgent one goes before all else. */
+  signal(body: SignalBody, isUrgent: boolean): void {
+    if (isUrgent) {
+      this.#urgent++
+      this.#mailbox.queue.unshift(new Signal(body))
+    } else {
+      this.#mailbox.queue.push(new Signal(body))
+    }
+  }
+
+  /** Lets what was deferred under that key wait for its turn again. */
+  release(key: string): void {
+    for (const mailbox of this.mailboxes) mailbox.release(key)
+  }
+
+  mailboxState(id: MailboxID): unknown {
+    return this.#mailboxStates === undefined ? this.family.mailboxes[id]?.state : this.#mailboxStates[id]
+  }
+
+  updateMailbox(id: MailboxID, state: unknown): void {
+    this.#mailboxStates ??= this.family.mailboxes.map(definition => definition?.state)
+    this.#mailboxStates[id] = state
+  }
+
+  /** Empties all mailboxes of what they hold, deferred or not. */
+  *takeAll(): Generator<Item> {
+    for (const mailbox of this.mailboxes) yield* mailbox.takeAll()
+    this.#urgent = 0
+  }
+
+  // ── access ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   get accepts(): boolean {
     return this.status === 'running' || this.status === 'starting' || this.status === 'spawned'

@@ -107,7 +107,7 @@ export class Lifecycle {
     instance.acquiring = undefined
     instance.onStarted?.(undefined)
     instance.onStarted = undefined
-    if (!instance.queue.isEmpty) this.#scheduler.add(instance)
+    if (instance.hasNext) this.#scheduler.add(instance)
   }
 
   /**
@@ -146,10 +146,9 @@ export class Lifecycle {
     while (instance.owed !== undefined) {
       this.#delivery.fail(instance.owed, crashed ? 'crashed' : 'stopped', crashed ? 'the engine crashed' : reason === 'start-failed' ? 'the engine could not start' : 'the engine stopped')
     }
-    for (let item = instance.queue.shift(); item !== undefined; item = instance.queue.shift()) {
-      if (item.kind !== 'signal') this.#delivery.deadLetter(item, instance.id, reason === 'start-failed' ? 'start-failed' : 'stopped')
+    for (const item of instance.takeAll()) {
+      if (item.kind !== 'signal') this.#delivery.deadLetter(item, reason === 'start-failed' ? 'start-failed' : 'stopped')
     }
-    instance.waiting = 0
   }
 
   #afterChildren(instance: EngineInstance, next: () => void): void {

@@ -180,8 +180,14 @@ export class RuntimeNode implements Node {
 
   counters(): Counters {
     let queued = 0
-    for (const { queue } of this.#delivery.engines.values()) for (const item of queue) if (item.kind !== 'signal') queued++
-    return { ...this.#delivery.counters, queued, arrived: 0, deferred: 0, handedToTransport: 0 }
+    let deferred = 0
+    for (const { mailboxes } of this.#delivery.engines.values()) {
+      for (const mailbox of mailboxes) {
+        deferred += mailbox.deferred
+        for (const item of mailbox) if (item.kind !== 'signal') queued++
+      }
+    }
+    return { ...this.#delivery.counters, queued: queued - deferred, deferred, arrived: 0, handedToTransport: 0 }
   }
 
   async stop(engine?: EngineID): Promise<void> {

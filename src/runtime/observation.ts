@@ -12,8 +12,12 @@ export type DeadLetterReason =
   | 'crashed'
   /** A reply to a request that has been answered, or has failed. */
   | 'late-reply'
-  /** As many messages waited as its family's `capacity` allows. */
+  /** Lost to a mailbox whose overflow is `drop-oldest` or `drop-newest`. */
+  | 'dropped'
+  /** As many messages waited as the `capacity` of the mailbox allows. */
   | 'mailbox-full'
+  /** Its target has no mailbox of that number. */
+  | 'no-mailbox'
   /** Its target does not accept from its sender, or no longer did when its turn came. */
   | 'not-acquainted'
   /** A reply by an engine that was not the one to give it, or to a message that asked for none. */

@@ -170,5 +170,5 @@ export class Scheduler {
 }
 
 function canStep(instance: EngineInstance): boolean {
-  return instance.status === 'spawned' || (instance.status === 'running' && !instance.queue.isEmpty)
+  return instance.status === 'spawned' || (instance.status === 'running' && instance.hasNext)
 }

@@ -2,24 +2,19 @@ import { freezeData } from '../core/data.ts'
 import type { EngineID } from '../core/engine-id.ts'
 import { nameIn } from '../core/family.ts'
 import type { RuleTree } from '../core/rule.ts'
-import { checkEffects } from './checks.ts'
-import type { CheckedEffect } from './checks.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Delivery, DeliveryParts } from './delivery.ts'
-import { nameOf } from './delivery.ts'
 import { Envelope } from './envelope.ts'
 import type { SignalBody } from './envelope.ts'
 import { evaluate } from './evaluation.ts'
-import type { Evaluation } from './evaluation.ts'
 import type { EngineInstance } from './instance.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Observation, ObservedStep } from './observation.ts'
+import { StepPlan } from './plan.ts'
+import type { Outgoing, Starting } from './plan.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { TaskRun, Tasks } from './tasks.ts'
+import type { Tasks } from './tasks.ts'
 import { Elapsing } from './timers.ts'
-
-/** What a step is for, as observers are told. */
-type Cause = readonly [on: ObservedStep['on'], trigger: string]
 
 /** Takes steps: one item of a mailbox, the rules for it, and their effects, all or none. */
 export class Steps {
@@ -31,6 +26,8 @@ export class Steps {
   readonly #tasks: Tasks
   readonly #freeze: boolean
   readonly #askDeadline: number
+  /** The plan of the step that is being taken; made for the first one. */
+  #plan: StepPlan | undefined
   /** Requests that were told, not asked, are numbered below zero: nobody waits for their answer, and none is another's. */
   #lastUnasked = 0
 
@@ -50,39 +47,42 @@ export class Steps {
     if (instance.status === 'spawned') {
       this.#lifecycle.start(instance)
     } else if (instance.status === 'running') {
-      const item = instance.queue.shift()
+      const item = instance.take()
       if (item === undefined) return
       if (item.kind === 'signal') this.#signal(instance, item.body)
-      else if (item.kind === 'reply') this.#answered(instance, item)
-      else this.#message(instance, item)
+      else if (item.kind === 'message') this.#message(instance, item)
+      else this.#answered(instance, item)
     }
     if (this.#observation.isOn) this.#observation.flush()
   }
 
   #message(instance: EngineInstance, envelope: Envelope): void {
-    instance.waiting--
-    const { pending, sender, msg } = envelope
-    if (pending !== undefined && !pending.isOpen) return this.#delivery.deadLetter(envelope, instance.id, 'abandoned')
+    const { pending, sender, msg, mailbox, entry } = envelope
+    if (pending !== undefined && !pending.isOpen) return this.#delivery.deadLetter(envelope, 'abandoned')
     // Looked at again, since a revoke may have come while it waited.
     if (!instance.knows(envelope.from)) {
-      this.#delivery.deadLetter(envelope, instance.id, 'not-acquainted')
+      this.#delivery.deadLetter(envelope, 'not-acquainted')
       if (pending !== undefined) this.#delivery.fail(pending, 'not-acquainted', 'the engine no longer accepts messages from this sender')
       return
     }
-    const entry = instance.family.messages.get(nameOf(msg))
-    if (entry === undefined || (pending !== undefined && !entry.isRequest)) return this.#unhandled(instance, envelope)
-    const trigger = entry.isRequest
-      ? { self: instance.id, time: this.#scheduler.time, sender, msg, replyTo: { sender, id: pending?.id ?? --this.#lastUnasked } }
-      : { self: instance.id, time: this.#scheduler.time, sender, msg }
-    this.#take(instance, entry.rules, ['message', entry.name], trigger, envelope, 'replyTo' in trigger ? trigger.replyTo.id : undefined)
+    if (entry === undefined || (pending !== undefined && !entry.isRequest)) return this.#unhandled(envelope)
+    const { id: self } = instance
+    const { time } = this.#scheduler
+    const mailboxState = instance.mailboxState(mailbox)
+    if (!entry.isRequest) {
+      this.#take(instance, entry.rules, 'message', entry.name, { self, time, sender, msg, mailbox, mailboxState }, envelope)
+    } else {
+      const id = pending?.id ?? --this.#lastUnasked
+      this.#take(instance, entry.rules, 'message', entry.name, { self, time, sender, msg, mailbox, mailboxState, replyTo: { sender, id } }, envelope, id)
+    }
   }
 
   #answered(instance: EngineInstance, envelope: Envelope): void {
     const key = envelope.pending?.asker.key ?? ''
     instance.asks?.delete(key)
     const rules = instance.family.answers.get(nameIn(key))
-    if (rules === undefined) return this.#unhandled(instance, envelope)
-    this.#take(instance, rules, ['answer', key], { self: instance.id, time: this.#scheduler.time, key, reply: envelope.msg }, envelope)
+    if (rules === undefined) return this.#unhandled(envelope)
+    this.#take(instance, rules, 'answer', key, { self: instance.id, time: this.#scheduler.time, key, reply: envelope.msg }, envelope)
   }
 
   #signal(instance: EngineInstance, body: SignalBody): void {
@@ -92,7 +92,7 @@ export class Steps {
       case 'unanswered': {
         const { key } = body.pending.asker
         instance.asks?.delete(key)
-        this.#take(instance, family.answers.get(nameIn(key)), ['answer', key], { self, time, key, failure: body.failure })
+        this.#take(instance, family.answers.get(nameIn(key)), 'answer', key, { self, time, key, failure: body.failure })
         return
       }
       case 'elapsed': {
@@ -100,18 +100,18 @@ export class Steps {
         // Cancelled or set anew while the signal waited.
         if (instance.timers?.get(handle) !== body.timer) return
         instance.timers.delete(handle)
-        this.#take(instance, family.timers.get(nameIn(handle)), ['timer', handle], { self, time, handle })
+        this.#take(instance, family.timers.get(nameIn(handle)), 'timer', handle, { self, time, handle })
         return
       }
       case 'outcome': {
         const { key, input, name, end } = body.run
         instance.tasks?.delete(key)
-        const isHeard = this.#take(instance, family.outcomes.get(name), ['outcome', name], { self, time, key, input, ...end })
+        const isHeard = this.#take(instance, family.outcomes.get(name), 'outcome', name, { self, time, key, input, ...end })
         if (!isHeard) body.run.controller?.abort()
         return
       }
       case 'terminated':
-        this.#take(instance, family.terminated, ['terminated', body.engine.name], { self, time, engine: body.engine, reason: body.reason })
+        this.#take(instance, family.terminated, 'terminated', body.engine.name, { self, time, engine: body.engine, reason: body.reason })
     }
   }
 
@@ -119,96 +119,97 @@ export class Steps {
    * Runs the rules, and commits what they say. `envelope` is the message being handled, if it is one. Answers whether there was
    * a step: not when no rule wanted it, and not when it crashed.
    */
-  #take(instance: EngineInstance, rules: RuleTree | undefined, [on, name]: Cause, trigger: object, envelope?: Envelope, request?: number): boolean {
+  #take(
+    instance: EngineInstance, rules: RuleTree | undefined, on: ObservedStep['on'], name: string, trigger: object, envelope?: Envelope, request?: number,
+  ): boolean {
     const trace: string[] | undefined = this.#observation.isOn ? [] : undefined
-    let evaluation: Evaluation | undefined
-    let effects: readonly CheckedEffect[]
+    const plan = this.#plan ??= new StepPlan(instance)
     try {
-      evaluation = rules === undefined ? undefined : evaluate(rules, trigger, instance.config, instance.environment, trace)
-      if (evaluation === undefined) {
-        if (envelope !== undefined) this.#unhandled(instance, envelope)
+      plan.begin(instance, envelope !== undefined && envelope.kind === 'message', request)
+      if (rules === undefined || !evaluate(rules, trigger, instance.config, plan, trace)) {
+        if (envelope !== undefined) this.#unhandled(envelope)
+        plan.clear()
         return false
       }
-      effects = checkEffects(evaluation.effects, instance, request, evaluation.environment)
+      plan.finish()
     } catch (error) {
-      if (envelope !== undefined) this.#delivery.deadLetter(envelope, instance.id, 'crashed', error)
+      plan.clear()
+      if (envelope !== undefined) this.#delivery.deadLetter(envelope, 'crashed', error)
       this.#lifecycle.end(instance, 'crashed', error)
       return false
     }
-    if (envelope !== undefined) this.#delivery.counters.handled++
-    if (this.#freeze) freezeData(evaluation.environment)
-    instance.environment = evaluation.environment
+    const { deferral } = plan
+    if (deferral !== undefined && envelope !== undefined) instance.mailbox(envelope.mailbox)?.defer(deferral, envelope)
+    else if (envelope !== undefined) this.#delivery.counters.handled++
+    if (this.#freeze) freezeData(plan.environment)
+    instance.environment = plan.environment
     if (trace !== undefined) {
       this.#observation.note(this.#scheduler.now(), { kind: 'step', engine: instance.id, on, trigger: name, rules: Object.freeze(trace.filter(rule => rule !== '')) })
     }
-    this.#commit(instance, effects, envelope)
+    this.#commit(instance, plan, envelope)
+    plan.clear()
     return true
   }
 
-  #unhandled(instance: EngineInstance, envelope: Envelope): void {
-    this.#delivery.deadLetter(envelope, instance.id, 'unhandled')
+  #unhandled(envelope: Envelope): void {
+    this.#delivery.deadLetter(envelope, 'unhandled')
     if (envelope.kind === 'message' && envelope.pending !== undefined) {
       this.#delivery.fail(envelope.pending, 'unhandled', 'the engine has no rule for this message in its present state')
     }
   }
 
   /** Carries out effects in the order that `core/effect.ts` states. Nothing here can fail. */
-  #commit(instance: EngineInstance, effects: readonly CheckedEffect[], envelope: Envelope | undefined): void {
-    for (const effect of effects) if (effect.effect === 'spawn') this.#spawn(instance, effect.as, effect)
-    for (const effect of effects) {
-      if (effect.effect === 'grant') this.#delivery.find(effect.child)?.grant(effect.acquaintance)
-      else if (effect.effect === 'revoke') this.#delivery.find(effect.child)?.revoke(effect.acquaintance)
+  #commit(instance: EngineInstance, plan: StepPlan, envelope: Envelope | undefined): void {
+    for (const { mailbox, state } of plan.mailboxStates) instance.updateMailbox(mailbox, state)
+    for (const key of plan.releases) instance.release(key)
+    for (const { family, as, n, config } of plan.spawns) {
+      instance.lastChild = n
+      this.#lifecycle.spawn(as.name, family, instance, config, instance.services)
     }
+    for (const { effect, child, acquaintance } of plan.grants) this.#delivery.find(child)?.[effect](acquaintance)
     // A request that this step does not answer may be answered by any later one.
-    if (envelope?.kind === 'message' && envelope.pending !== undefined && !effects.some(isAnswer)) this.#delivery.await(envelope.pending)
-    for (const effect of effects) this.#send(instance, effect, envelope)
-    let tasks: TaskRun[] | undefined
-    for (const effect of effects) {
-      if (effect.effect === 'task') (tasks ??= []).push(this.#tasks.create(instance, effect.task, effect.key, effect.input, effect.deadline))
-      else this.#start(instance, effect)
+    if (envelope?.pending !== undefined && envelope.kind === 'message' && !plan.isGone) this.#delivery.await(envelope.pending)
+    for (const message of plan.messages) {
+      if (message instanceof Envelope) this.#delivery.tell(message)
+      else this.#send(instance, message, envelope)
     }
-    if (tasks !== undefined) this.#tasks.start(tasks)
-    for (const effect of effects) if (effect.effect === 'stop') this.#stop(instance, effect.child)
+    for (const starting of plan.starts) this.#start(instance, starting)
+    if (plan.tasks.length > 0) {
+      this.#tasks.start(plan.tasks.map(({ name, key, input, deadline }) => this.#tasks.create(instance, name, key, input, deadline)))
+    }
+    for (const child of plan.stops) this.#stop(instance, child)
   }
 
-  #send(instance: EngineInstance, effect: CheckedEffect, envelope: Envelope | undefined): void {
-    switch (effect.effect) {
-      case 'send':
-        return this.#delivery.tell(instance, effect.to, effect.msg)
-      case 'reply':
-        return envelope && this.#delivery.reply(instance, envelope, effect.response)
-      case 'late-reply':
-        return this.#delivery.lateReply(instance, effect.to, effect.response)
+  #send(instance: EngineInstance, message: Outgoing, envelope: Envelope | undefined): void {
+    switch (message.kind) {
+      case 'answer':
+        return envelope && this.#delivery.reply(instance, envelope, message.response)
+      case 'late-answer':
+        return this.#delivery.lateReply(instance, message.to, message.response)
       case 'forward':
-        return envelope && this.#delivery.forward(instance, effect.to, envelope)
+        return envelope && this.#delivery.forward(instance, message.to, message.mailbox, envelope)
       case 'request': {
-        const asker = { principal: instance, key: effect.key, engine: instance }
-        const pending = this.#delivery.request(asker, effect.to, effect.msg, effect.deadline ?? this.#askDeadline)
+        const asker = { principal: instance, key: message.key, engine: instance }
+        const pending = this.#delivery.request(asker, message.to, message.mailbox, message.msg, message.deadline ?? this.#askDeadline)
         instance.asks ??= new Map()
-        instance.asks.set(effect.key, pending)
+        instance.asks.set(message.key, pending)
       }
     }
   }
 
-  #spawn(parent: EngineInstance, as: EngineID, effect: CheckedEffect & { readonly effect: 'spawn' }): void {
-    parent.lastChild = Number(as.name.slice(parent.id.name.length + 1))
-    this.#lifecycle.spawn(as.name, effect.family, parent, effect.config, parent.services)
-  }
-
-  /** Timers and watches: what comes back to this engine as a signal. */
-  #start(instance: EngineInstance, effect: CheckedEffect): void {
-    switch (effect.effect) {
+  #start(instance: EngineInstance, starting: Starting): void {
+    switch (starting.effect) {
       case 'watch':
-        return this.#lifecycle.watch(instance, effect.engine)
+        return this.#lifecycle.watch(instance, starting.engine)
       case 'timer': {
-        const timer = new Elapsing(instance, effect.handle, this.#onElapse)
-        this.#cancel(instance, effect.handle)
+        const timer = new Elapsing(instance, starting.handle, this.#onElapse)
+        this.#cancel(instance, starting.handle)
         instance.timers ??= new Map()
-        instance.timers.set(effect.handle, timer)
-        return this.#deadlines.set(timer, this.#scheduler.refresh(), effect.after)
+        instance.timers.set(starting.handle, timer)
+        return this.#deadlines.set(timer, this.#scheduler.refresh(), starting.after)
       }
       case 'cancel':
-        return this.#cancel(instance, effect.handle)
+        return this.#cancel(instance, starting.handle)
     }
   }
 
@@ -227,8 +228,4 @@ export class Steps {
     const target = child === undefined ? instance : this.#delivery.find(child)
     if (target !== undefined) this.#lifecycle.end(target, 'stopped')
   }
-}
-
-function isAnswer({ effect }: CheckedEffect): boolean {
-  return effect === 'reply' || effect === 'forward'
 }

@@ -26,8 +26,23 @@ interface Result { readonly effects: readonly AnyEffect[]; readonly environment:
 function run(rules: RuleTree | undefined, trigger: object, config: object, environment: object): Result | undefined {
   freezeData(environment)
   freezeData(trigger)
-  const result = evaluate(rules ?? expect.fail('no rule'), trigger, config, environment)
-  return result && { effects: untyped(result.effects), environment: result.environment }
+  const gathered = new Gathered(environment)
+  const acted = evaluate(rules ?? expect.fail('no rule'), trigger, config, gathered)
+  return acted ? { effects: untyped(gathered.effects), environment: gathered.environment } : undefined
+}
+
+class Gathered {
+  readonly effects: object[] = []
+  environment: object
+
+  constructor(environment: object) {
+    this.environment = environment
+  }
+
+  take(effect: object & { readonly environment?: object }): void {
+    if (effect.environment === undefined) this.effects.push(effect)
+    else this.environment = effect.environment
+  }
 }
 
 const BACKEND = { type: 'LocalMemory' } as const

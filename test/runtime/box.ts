@@ -76,7 +76,7 @@ export function box(rules: BoxRules): Engine<Box> {
       ...rules.release && { release: rules.release },
     },
     ...rules.closed ? {} : { open: true as const },
-    ...rules.capacity === undefined ? {} : { capacity: rules.capacity },
+    ...rules.capacity === undefined ? {} : { mailboxes: { 0: { capacity: rules.capacity } } },
     ...rules.children && { children: rules.children },
   })
 }

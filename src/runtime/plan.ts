@@ -1,0 +1,322 @@
+import { assertChangedData, assertData } from '../core/data.ts'
+import { hasNames } from '../core/engine-id.ts'
+import type { EngineID } from '../core/engine-id.ts'
+import { Fault } from '../core/errors.ts'
+import { nameIn } from '../core/family.ts'
+import type { EngineFamily } from '../core/engine.ts'
+import { isPromise } from '../core/promise.ts'
+import type { MailboxID } from '../core/trigger.ts'
+import { parseConfig } from './config.ts'
+import { Envelope } from './envelope.ts'
+import type { Gatherer } from './evaluation.ts'
+import type { EngineInstance } from './instance.ts'
+
+/** What a step sends, beside tells, which are envelopes already. */
+export type Outgoing =
+  | { readonly kind: 'answer'; readonly response: object }
+  | { readonly kind: 'late-answer'; readonly response: object; readonly to: { readonly sender: EngineID; readonly id: number } }
+  | { readonly kind: 'forward'; readonly to: EngineID; readonly mailbox: MailboxID }
+  | { readonly kind: 'request'; readonly to: EngineID; readonly mailbox: MailboxID; readonly msg: object; readonly key: string; readonly deadline: number | undefined }
+
+interface Spawning { readonly family: EngineFamily; readonly as: EngineID; readonly n: number; readonly config: unknown }
+interface Granting { readonly effect: 'grant' | 'revoke'; readonly child: EngineID; readonly acquaintance: EngineID }
+/** What comes back to the engine as a signal. */
+export type Starting =
+  | { readonly effect: 'watch'; readonly engine: EngineID }
+  | { readonly effect: 'timer'; readonly handle: string; readonly after: number }
+  | { readonly effect: 'cancel'; readonly handle: string }
+interface TaskStart { readonly name: string; readonly key: string; readonly input: unknown; readonly deadline: number | undefined }
+
+/** The fields that effects may have, of types not known yet. */
+interface Fields {
+  readonly effect: string
+  readonly environment?: unknown
+  readonly to?: unknown
+  readonly msg?: unknown
+  readonly mailbox?: unknown
+  readonly response?: unknown
+  readonly key?: unknown
+  readonly deadline?: unknown
+  readonly family?: unknown
+  readonly as?: unknown
+  readonly config?: unknown
+  readonly engine?: unknown
+  readonly child?: unknown
+  readonly acquaintance?: unknown
+  readonly handle?: unknown
+  readonly after?: unknown
+  readonly task?: unknown
+  readonly input?: unknown
+  readonly state?: unknown
+}
+
+/**
+ * What a step will do. It takes effects as actions answer them, checks each and puts it where it is carried out from; nothing is carried
+ * out before {@link StepPlan.finish} has seen the whole. One plan serves all steps of a node, one after the other: a step's own
+ * lists would cost more than the rest of it.
+ */
+export class StepPlan implements Gatherer {
+  environment: object = {}
+  readonly releases: string[] = []
+  readonly mailboxStates: { readonly mailbox: MailboxID; readonly state: unknown }[] = []
+  readonly spawns: Spawning[] = []
+  readonly grants: Granting[] = []
+  readonly messages: (Envelope | Outgoing)[] = []
+  readonly starts: Starting[] = []
+  readonly tasks: TaskStart[] = []
+  /** Children to be stopped; `undefined` stands for the engine itself. */
+  readonly stops: (EngineID | undefined)[] = []
+  /** The key under which the message is deferred. */
+  deferral: string | undefined
+  /** Whether the request being handled leaves this engine in this step: it is replied to, or forwarded. */
+  isGone = false
+
+  #instance: EngineInstance
+  /** The id of the request being handled. */
+  #request: number | undefined
+  #isMessage = false
+  #count = 0
+  #isAnswered = false
+  #isSettled = false
+  #lastChild = -1
+  /** The keys that this step starts to use. */
+  #keys: Set<string> | undefined
+  /** What effects name as a child. */
+  #children: { readonly child: EngineID; readonly what: string }[] | undefined
+
+  constructor(instance: EngineInstance) {
+    this.#instance = instance
+  }
+
+  /** Begins a step of that engine. */
+  begin(instance: EngineInstance, isMessage: boolean, request: number | undefined): void {
+    this.environment = instance.environment
+    this.#instance = instance
+    this.#request = request
+    this.#isMessage = isMessage
+    this.#lastChild = instance.lastChild
+  }
+
+  /** Forgets the step, so that nothing of it is held. */
+  clear(): void {
+    // Most steps have an environment and a message or two: the rest is looked at only when there was more.
+    while (this.messages.length > 0) this.messages.pop()
+    if (this.#count > 0) {
+      this.releases.length = this.mailboxStates.length = this.spawns.length = this.grants.length = this.starts.length = this.tasks.length = this.stops.length = 0
+      this.deferral = this.#keys = this.#children = undefined
+      this.#count = 0
+    }
+    this.isGone = this.#isAnswered = this.#isSettled = false
+  }
+
+  /**
+   * Checks an effect and takes it in. Throws `invalid-effect`, `not-encodable`, `invalid-argument` (a child's config) or
+   * `invalid-definition` (two children of one id), which crashes the step: nothing of it happens.
+   */
+  take(effect: unknown): void {
+    if (!isFields(effect)) {
+      throw invalid(isPromise(effect) ? 'an action returned a promise: use task for what takes time' : 'an action returned something that is no effect')
+    }
+    switch (effect.effect) {
+      case 'update':
+        if (typeof effect.environment !== 'object' || effect.environment === null) throw invalid('update: the environment must be an object')
+        this.environment = effect.environment
+        return
+      case 'send': {
+        const instance = this.#instance
+        this.messages.push(new Envelope(
+          'message', instance.id, instance, engine(effect.to, 'send'), mailbox(effect.mailbox, 'send'), message(effect.msg, 'send'), undefined))
+        return
+      }
+      case 'reply':
+        this.#answer('reply: no request is being handled; to answer one that was kept, say which: reply(response, { to })')
+        this.isGone = true
+        this.messages.push({ kind: 'answer', response: data(effect.response, 'reply') })
+        return
+      default:
+        this.#count++
+        this.#takeOther(effect)
+    }
+  }
+
+  #takeOther(effect: Fields): void {
+    const { family } = this.#instance
+    switch (effect.effect) {
+      case 'late-reply': {
+        const { to } = effect
+        if (!isReplyTo(to)) throw invalid('reply: "to" must be the replyTo of a request')
+        if (to.id === this.#request) this.#answer('')
+        this.messages.push({ kind: 'late-answer', response: data(effect.response, 'reply'), to })
+        return
+      }
+      case 'forward':
+        this.#answer('forward: no request is being handled')
+        this.isGone = true
+        this.messages.push({ kind: 'forward', to: engine(effect.to, 'forward'), mailbox: mailbox(effect.mailbox, 'forward') })
+        return
+      case 'keep':
+        if (!isReplyTo(effect.to) || effect.to.id !== this.#request) throw invalid('keep: it needs the replyTo of the request being handled')
+        this.#isSettled = true
+        return
+      case 'defer':
+        if (!this.#isMessage) throw invalid('defer: no message is being handled')
+        this.deferral = text(effect.key, 'defer')
+        this.#isSettled = true
+        return
+      case 'release':
+        this.releases.push(text(effect.key, 'release'))
+        return
+      case 'request': {
+        const key = this.#key(effect.key, 'request', family.answers, this.#instance.asks)
+        this.messages.push({
+          kind: 'request', to: engine(effect.to, 'request'), mailbox: mailbox(effect.mailbox, 'request'), msg: message(effect.msg, 'request'),
+          key, deadline: duration(effect.deadline, 'request'),
+        })
+        return
+      }
+      case 'task': {
+        if (typeof effect.task !== 'string' || !family.tasks.has(effect.task)) throw invalid(`task: ${family.id} declares no task ${String(effect.task)}`)
+        const key = this.#key(effect.key, 'task', undefined, this.#instance.tasks)
+        assertData(effect.input, `the input of task ${effect.task}`)
+        this.tasks.push({ name: effect.task, input: effect.input, key, deadline: duration(effect.deadline, 'task') })
+        return
+      }
+      case 'spawn': {
+        const as = engine(effect.as, 'spawn')
+        const child = typeof effect.family === 'string' ? family.child(effect.family) : undefined
+        if (child === undefined) throw invalid(`spawn: ${family.id} does not list ${String(effect.family)} in its children`)
+        const n = childNumber(this.#instance.id, as)
+        if (n === undefined || n <= this.#lastChild) throw invalid(`spawn: ${as.name} must be named by child(), with a number above any used before`)
+        this.#lastChild = n
+        this.spawns.push({ family: child, as, n, config: parseConfig(child, effect.config) })
+        return
+      }
+      case 'watch':
+        if (family.terminated === undefined) throw invalid(`watch: ${family.id} has no rule for "terminated"`)
+        this.starts.push({ effect: 'watch', engine: engine(effect.engine, 'watch') })
+        return
+      case 'grant': case 'revoke':
+        this.grants.push({ effect: effect.effect, child: this.#child(effect.child, effect.effect), acquaintance: engine(effect.acquaintance, effect.effect) })
+        return
+      case 'timer': {
+        const { after } = effect
+        if (typeof after !== 'number' || !(after >= 0 && after < Infinity)) throw invalid('timer: "after" must be a number of milliseconds from 0')
+        this.starts.push({ effect: 'timer', handle: handle(effect.handle, family), after })
+        return
+      }
+      case 'cancel':
+        this.starts.push({ effect: 'cancel', handle: handle(effect.handle, family) })
+        return
+      case 'update-mailbox': {
+        const id = mailbox(effect.mailbox, 'updateMailbox')
+        if (family.mailboxes[id] === undefined) throw invalid(`updateMailbox: ${family.id} has no mailbox ${id}`)
+        assertData(effect.state, 'the state of a mailbox')
+        this.mailboxStates.push({ mailbox: id, state: effect.state })
+        return
+      }
+      case 'stop':
+        this.stops.push(effect.child === undefined ? undefined : this.#child(effect.child, 'stop'))
+        return
+      default:
+        throw invalid(`there is no effect ${effect.effect}`)
+    }
+  }
+
+  /** Checks the environment that the step leaves, and what must hold of the step as a whole. Throws as `take` does. */
+  finish(): void {
+    assertChangedData(this.environment, this.#instance.environment, 'the environment')
+    if (this.#children !== undefined) {
+      for (const { child, what } of this.#children) {
+        const n = childNumber(this.#instance.id, child)
+        if (n === undefined || n > this.#lastChild) throw invalid(`${what}: ${child.name} is no child of this engine`)
+      }
+    }
+    if (this.deferral !== undefined && (this.#count > 1 || this.messages.length > 0 || this.environment !== this.#instance.environment)) {
+      throw invalid('defer: a step that puts its message off can do nothing else, since the message was not handled')
+    }
+    if (this.#request !== undefined && !this.#isAnswered && !this.#isSettled) {
+      throw invalid('a request was neither replied to, forwarded, deferred nor kept, and no task or request was started for it')
+    }
+  }
+
+  #answer(otherwise: string): void {
+    if (this.#request === undefined) throw invalid(otherwise)
+    if (this.#isAnswered) throw invalid('a request was answered twice in one step')
+    this.#isAnswered = true
+  }
+
+  #key(key: unknown, what: string, declared: ReadonlyMap<string, unknown> | undefined, used: ReadonlyMap<string, unknown> | undefined): string {
+    if (typeof key !== 'string' || key === '') throw invalid(`${what}: it needs a key, a text of its own`)
+    if (declared !== undefined && !declared.has(nameIn(key))) throw invalid(`${what}: no rule in "answers" for the key ${key}`)
+    this.#keys ??= new Set()
+    if (used?.has(key) || this.#keys.has(`${what} ${key}`)) throw invalid(`${what}: the key ${key} is in use`)
+    this.#keys.add(`${what} ${key}`)
+    this.#isSettled = true
+    return key
+  }
+
+  #child(value: unknown, what: string): EngineID {
+    const child = engine(value, what)
+    // Looked at when all effects are known: it may be spawned further on in this step.
+    this.#children ??= []
+    this.#children.push({ child, what })
+    return child
+  }
+}
+
+function invalid(problem: string): Fault {
+  return new Fault('invalid-effect', problem)
+}
+
+function isFields(effect: unknown): effect is Fields {
+  return typeof effect === 'object' && effect !== null && 'effect' in effect && typeof effect.effect === 'string'
+}
+
+function engine(value: unknown, what: string): EngineID {
+  if (hasNames(value)) return value
+  throw invalid(`${what}: it needs an EngineID`)
+}
+
+function isReplyTo(value: unknown): value is { readonly sender: EngineID; readonly id: number } {
+  return typeof value === 'object' && value !== null && 'sender' in value && hasNames(value.sender) && 'id' in value && typeof value.id === 'number'
+}
+
+function data(value: unknown, what: string): object {
+  if (typeof value !== 'object' || value === null) throw invalid(`${what}: it needs an object`)
+  assertData(value, what)
+  return value
+}
+
+function message(value: unknown, what: string): object {
+  const msg = data(value, what)
+  if (!('type' in msg) || typeof msg.type !== 'string') throw invalid(`${what}: a message needs a type`)
+  return msg
+}
+
+function mailbox(value: unknown, what: string): MailboxID {
+  if (value === undefined) return 0
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
+  throw invalid(`${what}: a mailbox must be a MailboxID, a whole number from 0`)
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value === 'string' && value !== '') return value
+  throw invalid(`${what}: it needs a key, a text`)
+}
+
+function duration(deadline: unknown, what: string): number | undefined {
+  if (deadline === undefined || (typeof deadline === 'number' && Number.isFinite(deadline))) return deadline
+  throw invalid(`${what}: its deadline must be a number of milliseconds`)
+}
+
+function handle(value: unknown, family: EngineFamily): string {
+  if (typeof value === 'string' && family.timers.has(nameIn(value))) return value
+  throw invalid(`timer: ${family.id} declares no timer ${String(value)}`)
+}
+
+/** The `n` of `parent/n`. */
+function childNumber(parent: EngineID, id: EngineID): number | undefined {
+  if (id.node !== parent.node || !id.name.startsWith(`${parent.name}/`)) return undefined
+  const text = id.name.slice(parent.name.length + 1)
+  return /^(?:0|[1-9]\d{0,14})$/.test(text) ? Number(text) : undefined
+}
