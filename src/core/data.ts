@@ -13,16 +13,12 @@ const BIGINT_LIMIT = 2n ** 64n
 
 /** Throws `not-encodable`, naming the place, unless `value` is data. */
 export function assertData(value: unknown, what: string): void {
-  if (isPrimitive(value)) return
-  const place = strayIn(value, undefined, '', 0)
-  if (place !== undefined) throw strayFault(what, place)
+  if (!isPrimitive(value) && !isData(value, undefined, 0)) throw strayFault(what, value)
 }
 
 /** As {@link assertData}, looking only at what differs by reference from `before`, which is known to be data. */
 export function assertChangedData(value: unknown, before: unknown, what: string): void {
-  if (value === before || isPrimitive(value)) return
-  const place = strayIn(value, before, '', 0)
-  if (place !== undefined) throw strayFault(what, place)
+  if (value !== before && !isPrimitive(value) && !isData(value, before, 0)) throw strayFault(what, value)
 }
 
 /** A deep copy that shares nothing mutable with the original. Throws `not-encodable` unless `value` is data. */
@@ -31,7 +27,7 @@ export function copyData(value: unknown, what: string): unknown {
   if (isPrimitive(value)) return value
   const copied = copy(value, 0)
   if (copied !== STRAY) return copied
-  throw strayFault(what, strayIn(value, undefined, '', 0) ?? '')
+  throw strayFault(what, value)
 }
 
 /** Freezes data all the way down, but for bytes, which JavaScript cannot freeze. */
@@ -54,42 +50,58 @@ function isPrimitive(value: unknown): boolean {
   }
 }
 
-function strayFault(what: string, place: string): Fault {
-  return new Fault('not-encodable', `${what}${place} can't be encoded: only plain data, bytes, tables and EngineIDs can`)
+function strayFault(what: string, value: unknown): Fault {
+  return new Fault('not-encodable', `${what}${strayIn(value, '', 0) ?? ''} can't be encoded: only plain data, bytes, tables and EngineIDs can`)
 }
 
-/** Where in `value` the first thing is that is no data, as a path; `undefined` when there is none. */
-function strayIn(value: unknown, before: unknown, path: string, depth: number): string | undefined {
-  if (isPrimitive(value)) return undefined
-  if (typeof value !== 'object' || value === null || depth > DEPTH) return path
-  if (value instanceof Uint8Array) return isDetached(value) ? path : undefined
-  if (isAddress(value)) return undefined
-  if (value instanceof Table) {
-    let place: string | undefined
-    value.eachNew(before instanceof Table ? before : undefined, (key, entry) => {
-      place ??= strayIn(entry, undefined, `${path}[${JSON.stringify(key)}]`, depth + 1)
-    })
-    return place
-  }
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) {
-      const place = strayIn(value[i], undefined, `${path}[${i}]`, depth + 1)
-      if (place !== undefined) return place
+/** Whether all of `value` is data, given that `before` is: what they share is not looked at. */
+function isData(value: unknown, before: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null || depth > DEPTH) return false
+  // First, since most are.
+  if (isPlain(value)) {
+    for (const key in value) {
+      const field = value[key]
+      // A copy would take it for the prototype.
+      if (key === '__proto__') return false
+      if (isPrimitive(field)) continue
+      const old = hasFields(before) ? before[key] : undefined
+      if (old !== field && !isData(field, old, depth + 1)) return false
     }
-    return undefined
+    return true
   }
-  if (!isPlain(value)) return path
-  const old: Fields | undefined = typeof before === 'object' && before !== null && isPlain(before) ? before : undefined
-  const fields: Fields = value
-  for (const key in fields) {
-    const field = fields[key]
-    // A copy would take it for the prototype.
-    if (key === '__proto__') return `${path}.${key}`
-    if (isPrimitive(field) || (old !== undefined && old[key] === field)) continue
-    const place = strayIn(field, old?.[key], `${path}.${key}`, depth + 1)
-    if (place !== undefined) return place
+  if (isAddress(value)) return true
+  if (Array.isArray(value)) {
+    for (const item of value) if (!isPrimitive(item) && !isData(item, undefined, depth + 1)) return false
+    return true
   }
-  return undefined
+  if (value instanceof Uint8Array) return !isDetached(value)
+  if (value instanceof Table) {
+    let isAll = true
+    value.eachNew(before instanceof Table ? before : undefined, (_key, entry) => {
+      isAll &&= isPrimitive(entry) || isData(entry, undefined, depth + 1)
+    })
+    return isAll
+  }
+  return false
+}
+
+/** Where in `value` the first thing is that is no data, as a path: for the text of an error, when that there is one is known. */
+function strayIn(value: unknown, path: string, depth: number): string | undefined {
+  if (isPrimitive(value)) return undefined
+  if (typeof value === 'object' && value !== null && depth <= DEPTH) {
+    for (const [place, part] of partsOf(value)) {
+      const stray = place === '.__proto__' ? '' : strayIn(part, '', depth + 1)
+      if (stray !== undefined) return `${path}${place}${stray}`
+    }
+  }
+  return isData(value, undefined, depth) ? undefined : path
+}
+
+/** What `value` is made of, and where. */
+function partsOf(value: object): readonly (readonly [place: string, part: unknown])[] {
+  if (value instanceof Table) return Array.from(value, ([key, entry]) => [`[${JSON.stringify(key)}]`, entry])
+  if (Array.isArray(value)) return Array.from(value, (item: unknown, i) => [`[${i}]`, item])
+  return isPlain(value) ? Object.entries(value).map(([key, field]) => [`.${key}`, field]) : []
 }
 
 /** Whether the bytes were transferred elsewhere: there is nothing left to read. */
@@ -99,6 +111,10 @@ function isDetached(bytes: Uint8Array): boolean {
 }
 
 interface Fields { readonly [field: string]: unknown }
+
+function hasFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null
+}
 
 /** Whether this is a plain object: its fields are all there is to it, so that it can be copied or merged. */
 export function isRecord(value: unknown): value is object {

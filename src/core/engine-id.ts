@@ -89,8 +89,9 @@ export function isExternalIdentity(value: unknown): value is ExternalIdentity {
 
 /** Whether this has a name and a node, whatever they are: enough to look it up, at no cost. */
 export function hasNames(value: unknown): value is EngineID {
-  return typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string'
-    && 'node' in value && (typeof value.node === 'string' || value.node === null)
+  if (typeof value !== 'object' || value === null) return false
+  const { name, node }: { readonly name?: unknown; readonly node?: unknown } = value
+  return typeof name === 'string' && (typeof node === 'string' || node === null)
 }
 
 /** Whether this has the shape and the texts of an EngineID: `{ node, name }` and nothing else. */

@@ -126,6 +126,7 @@ export class EngineFamily {
   /** By MailboxID. */
   readonly mailboxes: readonly (MailboxDefinition | undefined)[]
   readonly #children: () => readonly object[]
+  #lastMessage: MessageEntry | undefined
 
   constructor(definition: AnyDefinition) {
     const { protocol, behaviour, tasks = {}, resource } = definition
@@ -150,6 +151,13 @@ export class EngineFamily {
     this.#children = definition.children ?? (() => [])
     for (const name of this.tasks.keys()) if (!this.outcomes.has(name)) throw fault(`the task ${name} has no rule in "outcomes"`)
     for (const name of this.outcomes.keys()) if (!this.tasks.has(name)) throw fault(`the outcome ${name} has no handler in "tasks"`)
+  }
+
+  /** What the runtime needs of the message of that name. */
+  message(name: string): MessageEntry | undefined {
+    // Messages of one name tend to come together, and to compare one text costs less than to look it up.
+    if (this.#lastMessage?.name !== name) this.#lastMessage = this.messages.get(name)
+    return this.#lastMessage
   }
 
   /** The family of that id among those that this one may spawn. */

@@ -14,9 +14,8 @@ import type { BoundaryCode } from '../core/schema.ts'
 import { resolutionOf } from '../core/schema-walk.ts'
 import type { Rewrite } from '../core/schema-walk.ts'
 import type { MessageEntry } from '../core/engine.ts'
-import { nameOf } from './delivery.ts'
 import type { Delivery } from './delivery.ts'
-import { Envelope } from './envelope.ts'
+import { Envelope, nameOf } from './envelope.ts'
 import type { Principal } from './envelope.ts'
 import type { Asker, Pending } from './pending.ts'
 
@@ -111,7 +110,7 @@ export class HostClient implements Client, Principal {
     // A stranger learns nothing of the protocol: delivery turns it away before any check.
     if (target === undefined || !target.knows(this)) return { msg }
     const name = nameOf(msg)
-    const entry = target.family.messages.get(name)
+    const entry = target.family.message(name)
     if (entry === undefined || (as === 'request' && !entry.isRequest)) {
       const what = name === '' ? 'a message needs a type' : `${target.family.id} has no ${as} ${JSON.stringify(name)}`
       return { refusal: refuse('malformed', clipped(`Malformed request: ${what}`)) }

@@ -5,7 +5,7 @@ import type { MessageEntry } from '../core/engine.ts'
 import { freezeData } from '../core/data.ts'
 import type { FailureCode } from '../core/errors.ts'
 import type { Deadlines } from './deadlines.ts'
-import { Envelope } from './envelope.ts'
+import { Envelope, nameOf } from './envelope.ts'
 import type { Principal, SignalBody } from './envelope.ts'
 import { EngineInstance } from './instance.ts'
 import { visible } from './observation.ts'
@@ -290,12 +290,8 @@ export class Delivery {
   }
 
   #entryOf(target: EngineInstance, msg: unknown): MessageEntry | undefined {
-    return target.family.messages.get(nameOf(msg))
+    return target.family.message(nameOf(msg))
   }
-}
-
-export function nameOf(msg: unknown): string {
-  return typeof msg === 'object' && msg !== null && 'type' in msg && typeof msg.type === 'string' ? msg.type : ''
 }
 
 function capacityOf(target: EngineInstance, { mailbox }: Envelope): number {

@@ -110,3 +110,10 @@ export class Queue {
     for (let item = this.first; item !== undefined; item = item.next) yield item
   }
 }
+
+/** The `type` of a message; "" for what has none. */
+export function nameOf(msg: unknown): string {
+  if (typeof msg !== 'object' || msg === null) return ''
+  const { type }: { readonly type?: unknown } = msg
+  return typeof type === 'string' ? type : ''
+}

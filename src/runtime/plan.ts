@@ -7,7 +7,7 @@ import type { EngineFamily } from '../core/engine.ts'
 import { isPromise } from '../core/promise.ts'
 import type { MailboxID } from '../core/trigger.ts'
 import { parseConfig } from './config.ts'
-import { Envelope } from './envelope.ts'
+import { Envelope, nameOf } from './envelope.ts'
 import type { Gatherer } from './evaluation.ts'
 import type { EngineInstance } from './instance.ts'
 
@@ -27,9 +27,9 @@ export type Starting =
   | { readonly effect: 'cancel'; readonly handle: string }
 interface TaskStart { readonly name: string; readonly key: string; readonly input: unknown; readonly deadline: number | undefined }
 
-/** The fields that effects may have, of types not known yet. */
+/** The fields that effects may have, of types not known yet: whatever an action answers may be read so. */
 interface Fields {
-  readonly effect: string
+  readonly effect?: unknown
   readonly environment?: unknown
   readonly to?: unknown
   readonly msg?: unknown
@@ -68,6 +68,11 @@ export class StepPlan implements Gatherer {
   readonly stops: (EngineID | undefined)[] = []
   /** The key under which the message is deferred. */
   deferral: string | undefined
+  /** Whether there is more to carry out than an environment, tells and a reply. */
+  get hasMore(): boolean {
+    return this.#count > 0
+  }
+
   /** Whether the request being handled leaves this engine in this step: it is replied to, or forwarded. */
   isGone = false
 
@@ -113,8 +118,8 @@ export class StepPlan implements Gatherer {
    * Checks an effect and takes it in. Throws `invalid-effect`, `not-encodable`, `invalid-argument` (a child's config) or
    * `invalid-definition` (two children of one id), which crashes the step: nothing of it happens.
    */
-  take(effect: unknown): void {
-    if (!isFields(effect)) {
+  take(effect: Fields | null | undefined): void {
+    if (typeof effect !== 'object' || effect === null || typeof effect.effect !== 'string') {
       throw invalid(isPromise(effect) ? 'an action returned a promise: use task for what takes time' : 'an action returned something that is no effect')
     }
     switch (effect.effect) {
@@ -218,7 +223,7 @@ export class StepPlan implements Gatherer {
         this.stops.push(effect.child === undefined ? undefined : this.#child(effect.child, 'stop'))
         return
       default:
-        throw invalid(`there is no effect ${effect.effect}`)
+        throw invalid(`there is no effect ${String(effect.effect)}`)
     }
   }
 
@@ -268,10 +273,6 @@ function invalid(problem: string): Fault {
   return new Fault('invalid-effect', problem)
 }
 
-function isFields(effect: unknown): effect is Fields {
-  return typeof effect === 'object' && effect !== null && 'effect' in effect && typeof effect.effect === 'string'
-}
-
 function engine(value: unknown, what: string): EngineID {
   if (hasNames(value)) return value
   throw invalid(`${what}: it needs an EngineID`)
@@ -289,7 +290,7 @@ function data(value: unknown, what: string): object {
 
 function message(value: unknown, what: string): object {
   const msg = data(value, what)
-  if (!('type' in msg) || typeof msg.type !== 'string') throw invalid(`${what}: a message needs a type`)
+  if (nameOf(msg) === '') throw invalid(`${what}: a message needs a type`)
   return msg
 }
 

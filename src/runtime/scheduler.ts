@@ -1,5 +1,6 @@
 import type { Host } from '../core/clock.ts'
 import type { EngineInstance } from './instance.ts'
+import { Line } from './line.ts'
 
 /** What is done around the steps. */
 export interface Around {
@@ -24,8 +25,7 @@ export class Scheduler {
   readonly #host: Host
   readonly #step: (instance: EngineInstance) => void
   readonly #around: Around
-  readonly #line: EngineInstance[] = []
-  #head = 0
+  readonly #line = new Line<EngineInstance>()
   /** When the first drain since the last macrotask began. */
   #sliceStart: number | undefined
   #isSpent = false
@@ -100,7 +100,7 @@ export class Scheduler {
     this.#sliceStart = undefined
     this.#isSpent = false
     this.#around.after()
-    if (this.#line.length > this.#head || this.#around.isWaiting()) this.#drain()
+    if (this.#line.length > 0 || this.#around.isWaiting()) this.#drain()
   }
 
   #drain(): void {
@@ -115,7 +115,7 @@ export class Scheduler {
         this.#turn(instance)
         if (this.#steps >= this.#stride) this.#look()
       }
-      this.#isSpent = this.#line.length > this.#head
+      this.#isSpent = this.#line.length > 0
     } finally {
       this.#isRunning = false
       if (this.#around.isWaiting()) this.wake()
@@ -154,18 +154,8 @@ export class Scheduler {
   }
 
   #take(): EngineInstance | undefined {
-    const count = this.#line.length - this.#head
-    if (count === 0) {
-      this.#line.length = this.#head = 0
-      return undefined
-    }
-    if (this.#host.choose !== undefined) return this.#line.splice(this.#head + this.#host.choose(count), 1)[0]
-    const instance = this.#line[this.#head++]
-    if (this.#head > 1024 && this.#head * 2 > this.#line.length) {
-      this.#line.splice(0, this.#head)
-      this.#head = 0
-    }
-    return instance
+    const count = this.#line.length
+    return this.#line.take(count > 1 && this.#host.choose !== undefined ? this.#host.choose(count) : 0)
   }
 }
 

@@ -160,6 +160,18 @@ export class Steps {
 
   /** Carries out effects in the order that `core/effect.ts` states. Nothing here can fail. */
   #commit(instance: EngineInstance, plan: StepPlan, envelope: Envelope | undefined): void {
+    if (plan.hasMore) this.#prepare(instance, plan)
+    // A request that this step does not answer may be answered by any later one.
+    if (envelope?.pending !== undefined && envelope.kind === 'message' && !plan.isGone) this.#delivery.await(envelope.pending)
+    for (const message of plan.messages) {
+      if (message instanceof Envelope) this.#delivery.tell(message)
+      else this.#send(instance, message, envelope)
+    }
+    if (plan.hasMore) this.#follow(instance, plan)
+  }
+
+  /** What comes before the messages of a step. */
+  #prepare(instance: EngineInstance, plan: StepPlan): void {
     for (const { mailbox, state } of plan.mailboxStates) instance.updateMailbox(mailbox, state)
     for (const key of plan.releases) instance.release(key)
     for (const { family, as, n, config } of plan.spawns) {
@@ -167,12 +179,10 @@ export class Steps {
       this.#lifecycle.spawn(as.name, family, instance, config, instance.services)
     }
     for (const { effect, child, acquaintance } of plan.grants) this.#delivery.find(child)?.[effect](acquaintance)
-    // A request that this step does not answer may be answered by any later one.
-    if (envelope?.pending !== undefined && envelope.kind === 'message' && !plan.isGone) this.#delivery.await(envelope.pending)
-    for (const message of plan.messages) {
-      if (message instanceof Envelope) this.#delivery.tell(message)
-      else this.#send(instance, message, envelope)
-    }
+  }
+
+  /** What comes after them. */
+  #follow(instance: EngineInstance, plan: StepPlan): void {
     for (const starting of plan.starts) this.#start(instance, starting)
     if (plan.tasks.length > 0) {
       this.#tasks.start(plan.tasks.map(({ name, key, input, deadline }) => this.#tasks.create(instance, name, key, input, deadline)))
