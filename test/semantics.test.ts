@@ -7,7 +7,8 @@ test('each numbered guarantee is cited by a test, and no test cites one that is 
   const cited = new Set(tests.flatMap(name => titlesOf(readFileSync(`test/${name}`, 'utf8'))).flatMap(title => title.match(/\bS\d+\b/g) ?? []))
   expect([...stated].filter(number => !cited.has(number))).toEqual([])
   expect([...cited].filter(number => !stated.has(number))).toEqual([])
-  expect([...stated]).toEqual(Array.from({ length: stated.size }, (_, i) => `S${i + 1}`))
+  // A number is for good, so that a section grows without the others' changing.
+  for (let n = 1; n <= stated.size; n++) expect(stated).toContain(`S${n}`)
 })
 
 /** What stands between the quotes of each `test(` and `describe(`. */
