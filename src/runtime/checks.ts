@@ -4,6 +4,8 @@ import type { EngineID } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import { nameIn } from '../core/family.ts'
 import type { EngineFamily } from '../core/engine.ts'
+import { policyOf } from '../core/supervision.ts'
+import type { Policy } from '../core/supervision.ts'
 import { parseConfig } from './config.ts'
 import type { EngineInstance } from './instance.ts'
 
@@ -15,7 +17,7 @@ export type CheckedEffect =
   | { readonly effect: 'forward'; readonly to: EngineID }
   | { readonly effect: 'keep' }
   | { readonly effect: 'request'; readonly to: EngineID; readonly msg: object; readonly key: string; readonly deadline?: number }
-  | { readonly effect: 'spawn'; readonly family: EngineFamily; readonly as: EngineID; readonly config: unknown }
+  | { readonly effect: 'spawn'; readonly family: EngineFamily; readonly as: EngineID; readonly config: unknown; readonly policy: Policy }
   | { readonly effect: 'watch'; readonly engine: EngineID }
   | { readonly effect: 'grant' | 'revoke'; readonly child: EngineID; readonly acquaintance: EngineID }
   | { readonly effect: 'timer'; readonly handle: string; readonly after: number }
@@ -47,6 +49,7 @@ interface Fields {
   readonly family?: unknown
   readonly as?: unknown
   readonly config?: unknown
+  readonly supervision?: unknown
   readonly engine?: unknown
   readonly child?: unknown
   readonly acquaintance?: unknown
@@ -114,7 +117,8 @@ class Check {
         const n = childNumber(this.#instance.id, as)
         if (n === undefined || n <= this.#lastChild) throw invalid(`spawn: ${as.name} must be named by child(), with a number above any used before`)
         this.#lastChild = n
-        return { effect: 'spawn', family: child, as, config: parseConfig(child, effect.config) }
+        const policy = policyOf(effect.supervision, family.policy, problem => invalid(`spawn: ${problem}`))
+        return { effect: 'spawn', family: child, as, config: parseConfig(child, effect.config), policy }
       }
       case 'watch':
         if (family.terminated === undefined) throw invalid(`watch: ${family.id} has no rule for "terminated"`)

@@ -63,7 +63,7 @@ export class Lifecycle {
   start(instance: EngineInstance): void {
     const { family, config, services } = instance
     try {
-      const environment = family.environment(config)
+      const environment = family.environment(config, { nextChild: instance.lastChild + 1, restarts: 0 })
       if (typeof environment !== 'object' || environment === null) throw new Fault('invalid-definition', 'The first environment must be an object')
       assertData(environment, 'the first environment')
       if (this.#freeze) freezeData(environment)
