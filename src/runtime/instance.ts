@@ -3,12 +3,18 @@ import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { EngineFamily } from '../core/engine.ts'
 import { Queue } from './envelope.ts'
 import type { Principal } from './envelope.ts'
+import type { Policy } from '../core/supervision.ts'
+import type { EndReason } from '../core/trigger.ts'
 import type { Pending } from './pending.ts'
+import type { Restart } from './restart.ts'
 import type { TaskRun } from './tasks.ts'
 import type { Elapsing } from './timers.ts'
 
-/** `starting` and `stopping` wait for a resource; only a running engine takes steps, only a stopping or ended one refuses messages. */
-type Status = 'spawned' | 'starting' | 'running' | 'stopping' | 'ended'
+/**
+ * `starting` and `stopping` wait for a resource, and so may `restarting`, which then waits for its time; `spawned` follows. Only a
+ * running engine takes steps, only a stopping or ended one refuses messages.
+ */
+type Status = 'spawned' | 'starting' | 'running' | 'restarting' | 'stopping' | 'ended'
 
 /** An engine that lives on this node: its configuration, environment and mailbox, and what it owes and is owed. */
 export class EngineInstance implements Principal {
@@ -49,11 +55,26 @@ export class EngineInstance implements Principal {
   running: Set<Promise<unknown>> | undefined = undefined
   /** Aborts an acquire when the engine stops. */
   acquiring: AbortController | undefined = undefined
+  /** What its supervisor does when it crashes. */
+  readonly policy: Policy
+  /** Whether it has ever run. Until then it does not restart. */
+  hasRun = false
+  restarts = 0
+  /** When it was restarted, as far back as its policy looks. */
+  restartTimes: readonly number[] = []
+  /** What it waits for while it restarts. */
+  restart: Restart | undefined = undefined
+  /** Whether nothing is left of its last life, as before its first. */
+  isDown = true
+  /** What it crashed with, or could not release, until its new life begins. */
+  failure: unknown = undefined
+  /** Why it ends, once it does. */
+  ending: { readonly reason: EndReason; readonly error: unknown } | undefined = undefined
   onStarted: ((error: unknown) => void) | undefined = undefined
   onEnded: (() => void)[] | undefined = undefined
 
   /** `name` makes the EngineID that leads back to this instance. */
-  constructor(name: (instance: EngineInstance) => EngineID, home: object, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object) {
+  constructor(name: (instance: EngineInstance) => EngineID, home: object, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object, policy: Policy) {
     this.id = name(this)
     this.home = home
     this.family = family
@@ -61,10 +82,11 @@ export class EngineInstance implements Principal {
     this.config = config
     this.services = services
     this.live = services
+    this.policy = policy
   }
 
   get accepts(): boolean {
-    return this.status === 'running' || this.status === 'starting' || this.status === 'spawned'
+    return this.status !== 'stopping' && this.status !== 'ended'
   }
 
   /** Whether it takes messages from that principal: everyone, if open; itself, its parent and its acquaintances, if not. */

@@ -132,7 +132,7 @@ export class Steps {
       effects = checkEffects(evaluation.effects, instance, request, evaluation.environment)
     } catch (error) {
       if (envelope !== undefined) this.#delivery.deadLetter(envelope, instance.id, 'crashed', error)
-      this.#lifecycle.end(instance, 'crashed', error)
+      this.#lifecycle.crash(instance, error)
       return false
     }
     if (envelope !== undefined) this.#delivery.counters.handled++
@@ -192,7 +192,7 @@ export class Steps {
 
   #spawn(parent: EngineInstance, as: EngineID, effect: CheckedEffect & { readonly effect: 'spawn' }): void {
     parent.lastChild = Number(as.name.slice(parent.id.name.length + 1))
-    this.#lifecycle.spawn(as.name, effect.family, parent, effect.config, parent.services)
+    this.#lifecycle.spawn(as.name, effect.family, parent, effect.config, parent.services, effect.policy)
   }
 
   /** Timers and watches: what comes back to this engine as a signal. */
