@@ -46,6 +46,8 @@ export class Trace {
           return event.parent === undefined ? [] : [`${participants.id(event.parent)}->>${participants.id(event.engine)}: Spawn`]
         case 'dead-letter':
           return [`${participants.id(event.sender)}-x${participants.id(event.target)}: ${escaped(`${event.name} (${event.reason})`)}`]
+        case 'restarted':
+          return [`Note over ${participants.id(event.engine)}: Restarted`]
         case 'ended':
           return event.reason === 'stopped' ? [] : [`Note over ${participants.id(event.engine)}: ${escaped(sentence(event.reason))}`]
       }
@@ -66,9 +68,15 @@ function row(event: Observed): readonly [who: string, what: string, detail: stri
       return [`${event.sender.name} → ${event.target.name}`, event.name, `dead letter: ${event.reason}`]
     case 'spawned':
       return [`${event.parent?.name ?? '(host)'} → ${event.engine.name}`, '  spawns', event.family]
+    case 'restarted':
+      return [event.engine.name, '  restarts', `for the ${ordinal(event.restarts)} time`]
     case 'ended':
       return [event.engine.name, '  ended', event.reason]
   }
+}
+
+function ordinal(n: number): string {
+  return `${n}${['th', 'st', 'nd', 'rd'][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] ?? 'th'}`
 }
 
 function fields(msg: unknown): string {

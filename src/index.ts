@@ -29,7 +29,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
 export type { Node, NodeOptions, SpawnOptions } from './runtime/node.ts'
 export type { Counters } from './runtime/delivery.ts'
 export type {
-  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEnd, ObservedMessage, ObservedSpawn, ObservedStep, Observer,
+  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEnd, ObservedMessage, ObservedRestart, ObservedSpawn, ObservedStep, Observer,
 } from './runtime/observation.ts'
 export type { AskOptions, Client } from './core/client.ts'
 
@@ -94,6 +94,7 @@ export type { BoundaryCode } from './core/schema.ts'
 export { defineEngine } from './core/engine.ts'
 export type { Behaviour, Definition, Engine, Resource, TaskHandlers } from './core/engine.ts'
 export type { Ask, ConfigOf, Family, MailboxStateOf, ServicesOf } from './core/family.ts'
+export type { Life, Strategy, Supervision } from './core/supervision.ts'
 export { allOf, always, firstOf, rule } from './core/rule.ts'
 export type { RequestStep, Rules, Step } from './core/rule.ts'
 export {

@@ -183,20 +183,22 @@ describe('the trace', () => {
     ])
   })
 
-  test('shows a crash, and no stop that was asked for', async () => {
+  test('shows crashes and restarts, and no stop that was asked for', async () => {
     await using node = await createNode()
     const trace = new Trace()
     node.observe(trace.observe)
     const client = node.client('client')
-    const spawnOdd = (name: string) => node.spawn(odd, { name, acquaintances: [client.id] })
-    const [first, second] = [await spawnOdd('first'), await spawnOdd('second')]
+    const spawnOdd = (name: string, crash: 'restart' | 'stop') => node.spawn(odd, { name, acquaintances: [client.id], supervision: { crash } })
+    const [first, second] = [await spawnOdd('first', 'restart'), await spawnOdd('second', 'stop')]
+    client.tell(first, { type: 'Crash' })
+    await expect(client.ask(first, { type: 'OddRequest' })).rejects.toMatchObject({ code: 'no' })
     client.tell(first, { type: 'Stop' })
     client.tell(second, { type: 'Crash' })
     await expect(client.ask(second, { type: 'OddRequest' })).rejects.toMatchObject({ code: 'crashed' })
     const events = trace.take()
-    expect(new Diagram(trace.diagram(events)).notes).toEqual([['OddOneEngine2', 'Crashed']])
-    expect(trace.lines(events).filter(line => line.includes('ended')).map(line => line.split(/\s+/))).toEqual([
-      ['first', 'ended', 'stopped'], ['second', 'ended', 'crashed'],
+    expect(new Diagram(trace.diagram(events)).notes).toEqual([['OddOneEngine', 'Restarted'], ['OddOneEngine2', 'Crashed']])
+    expect(trace.lines(events).filter(line => /ended|restarts/.test(line)).map(line => line.split(/\s+/))).toEqual([
+      ['first', 'restarts', 'for', 'the', '1st', 'time'], ['first', 'ended', 'stopped'], ['second', 'ended', 'crashed'],
     ])
   })
 

@@ -5,6 +5,7 @@ import type { Engine } from './engine.ts'
 import type { AsksOf, Family, MailboxStateOf, NameIn, Needed, ServicesOf, TasksOf, TimersOf } from './family.ts'
 import type { MessageOf, NoMore, Protocol, RequestName, RequestOf, ResponseOf } from './protocol.ts'
 import type { MailboxID, ReplyTo } from './trigger.ts'
+import type { Supervision } from './supervision.ts'
 
 declare const phantom: unique symbol
 
@@ -118,10 +119,14 @@ export function task(name: string, input: unknown, options: { readonly key: stri
   return { effect: 'task', task: name, input, ...options }
 }
 
-/** Spawns an engine of a family listed in `children`, as a name made by {@link child}. It inherits this engine's services. */
+/**
+ * Spawns an engine of a family listed in `children`, as a name made by {@link child}. It inherits this engine's services.
+ * `supervision` says for this child what is to be otherwise than in the definition of this engine's family.
+ */
 export function spawn<F extends Family>(
-  engine: Engine<F>, options: { readonly as: EngineRef<F['protocol']> } & Needed<'config', z.input<F['config']>>): Spawned<ServicesOf<F>>
-export function spawn(engine: { readonly id: string }, options: { readonly as: EngineID; readonly config?: unknown }): object {
+  engine: Engine<F>, options: { readonly as: EngineRef<F['protocol']>; readonly supervision?: Supervision } & Needed<'config', z.input<F['config']>>,
+): Spawned<ServicesOf<F>>
+export function spawn(engine: { readonly id: string }, options: { readonly as: EngineID; readonly config?: unknown; readonly supervision?: Supervision }): object {
   return { effect: 'spawn', family: engine.id, ...options }
 }
 

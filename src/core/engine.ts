@@ -9,6 +9,8 @@ import { assertRule } from './rule.ts'
 import type { RuleTree, Rules } from './rule.ts'
 import { redactionOf } from './schema-walk.ts'
 import type { Rewrite } from './schema-walk.ts'
+import { DEFAULT_POLICY, isStrategy, policyOf } from './supervision.ts'
+import type { Life, Policy, Strategy, Supervision } from './supervision.ts'
 import type { AnsweredBy, Asked, Elapsed, InputOf, Outcome, OutputOf, Terminated, Told } from './trigger.ts'
 
 declare const phantom: unique symbol
@@ -32,9 +34,9 @@ type Live<F> = ServicesOf<F> & ([ResourceOf<F>] extends [never] ? {} : ResourceO
 export type TaskHandlers<F extends Family> = { readonly [N in keyof TasksOf<F>]:
   (input: InputOf<F, N>, live: Live<F>, signal: AbortSignal) => OutputOf<F, N> | Promise<OutputOf<F, N>> }
 
-/** What an engine opens before its first message and closes when it stops. */
+/** What an engine opens before its first message and closes when it stops, or restarts. */
 export interface Resource<F extends Family, R> {
-  /** Called once. `signal` aborts when the node's `startDeadline` has passed, or the engine is stopped meanwhile. */
+  /** Called once in each of its lives. `signal` aborts when the node's `startDeadline` has passed, or the engine is stopped meanwhile. */
   readonly acquire: (config: ConfigOf<F>, services: ServicesOf<F>, signal: AbortSignal) => R | Promise<R>
   /** Called when the engine's tasks have ended or were waited for in vain. Waited for, up to the node's `releaseDeadline`. */
   readonly release?: (resource: R) => void | Promise<void>
@@ -48,8 +50,11 @@ export type Definition<F extends Family> = {
   readonly protocol: ProtocolDefinition & Pick<F['protocol'], 'id' | 'requests' | 'tells'>
   /** The schema that a configuration is checked by at spawn. */
   readonly config: F['config']
-  /** Makes the first environment, which must be data. If it throws, the engine ends with `start-failed`. */
-  readonly environment: (config: ConfigOf<F>) => F['environment']
+  /**
+   * Makes the first environment of each life, which must be data. If it throws at first, the engine ends with `start-failed`; at a
+   * restart, that is another crash.
+   */
+  readonly environment: (config: ConfigOf<F>, life: Life) => F['environment']
   readonly behaviour: Behaviour<F>
   /** Accepts from everyone. Unless told, an engine accepts only from itself, its parent and its acquaintances. */
   readonly open?: true
@@ -57,6 +62,10 @@ export type Definition<F extends Family> = {
   readonly mailboxes?: Mailboxes<MailboxStateOf<F>>
   /** The families that this one may spawn. A function, since families may name each other. */
   readonly children?: () => readonly Engine<never>[]
+  /** What becomes of its children that crash, and of those beside them: a spawn may say otherwise for one child, but for the strategy. */
+  readonly supervision?: Supervision & { readonly strategy?: Strategy }
+  /** Its children live on when it restarts. Unless told, they stop. */
+  readonly keepsChildren?: true
 } & Needed<'tasks', TaskHandlers<F>> & Needed<'resource', ResourcePart<F>>
 
 /** An engine family, ready to be spawned. */
@@ -76,7 +85,7 @@ interface AnyDefinition {
   readonly id?: string
   readonly protocol: ProtocolDefinition
   readonly config: z.core.$ZodType
-  readonly environment: (config: unknown) => object
+  readonly environment: (config: unknown, life: Life) => object
   readonly behaviour: {
     readonly messages: Rulebook
     readonly outcomes?: Rulebook
@@ -87,6 +96,8 @@ interface AnyDefinition {
   readonly open?: true
   readonly mailboxes?: Mailboxes<unknown>
   readonly children?: () => readonly object[]
+  readonly supervision?: { readonly strategy?: unknown }
+  readonly keepsChildren?: true
   readonly tasks?: { readonly [name: string]: TaskHandler }
   readonly resource?: Partial<AnyResource>
 }
@@ -114,7 +125,7 @@ export interface MessageEntry {
 export class EngineFamily {
   readonly id: string
   readonly config: z.core.$ZodType
-  readonly environment: (config: unknown) => object
+  readonly environment: (config: unknown, life: Life) => object
   readonly messages: ReadonlyMap<string, MessageEntry>
   readonly outcomes: ReadonlyMap<string, RuleTree>
   readonly answers: ReadonlyMap<string, RuleTree>
@@ -125,6 +136,10 @@ export class EngineFamily {
   readonly open: boolean
   /** By MailboxID. */
   readonly mailboxes: readonly (MailboxDefinition | undefined)[]
+  /** What becomes of a child that crashes, unless its spawn said otherwise. */
+  readonly policy: Policy
+  readonly strategy: Strategy
+  readonly keepsChildren: boolean
   readonly #children: () => readonly object[]
   #lastMessage: MessageEntry | undefined
 
@@ -151,6 +166,11 @@ export class EngineFamily {
     this.#children = definition.children ?? (() => [])
     for (const name of this.tasks.keys()) if (!this.outcomes.has(name)) throw fault(`the task ${name} has no rule in "outcomes"`)
     for (const name of this.outcomes.keys()) if (!this.tasks.has(name)) throw fault(`the outcome ${name} has no handler in "tasks"`)
+    const { strategy = 'one-for-one', ...supervision } = definition.supervision ?? {}
+    if (!isStrategy(strategy)) throw fault('supervision.strategy must be "one-for-one", "one-for-all" or "rest-for-one"')
+    this.strategy = strategy
+    this.policy = policyOf(supervision, DEFAULT_POLICY, fault)
+    this.keepsChildren = definition.keepsChildren ?? false
   }
 
   /** What the runtime needs of the message of that name. */

@@ -17,6 +17,7 @@ export type FaultCode =
   | 'invalid-identity'
   | 'invalid-message'
   | 'backend-failed'
+  | 'child-crashed'
   | 'name-taken'
   | 'node-stopped'
   | 'not-available'

@@ -59,7 +59,7 @@ export interface NotDone<F extends Family, N> extends Trigger<F['protocol']> {
   /** The error's code, when it was an error of this library. */
   readonly code?: string
 }
-/** A task came to its end: exactly once for each task started, unless the engine ends first. */
+/** A task came to its end: exactly once for each task started, unless the engine ends or restarts first. */
 export type Outcome<F extends Family, N> = Done<F, N> | NotDone<F, N>
 
 interface Replied<P, K extends string, R> extends Trigger<P> {
@@ -72,7 +72,7 @@ interface Unreplied<P, K extends string> extends Trigger<P> {
   readonly reply?: never
   readonly failure: FailureCode
 }
-/** A request of ours came to its end: exactly once for each, unless the engine ends first. */
+/** A request of ours came to its end: exactly once for each, unless the engine ends or restarts first. */
 export type Answered<P, K extends string, R> = Replied<P, K, R> | Unreplied<P, K>
 export type AnsweredBy<F extends Family, K extends keyof AsksOf<F>> =
   AsksOf<F>[K] extends { readonly response: infer R } ? Answered<F['protocol'], K & string, R> : never
@@ -85,7 +85,7 @@ export interface Elapsed<P, H extends string> extends Trigger<P> {
 /** Why an engine ended. */
 export type EndReason = 'stopped' | 'crashed' | 'start-failed' | 'unreachable'
 
-/** An engine that we watch ended. */
+/** An engine that we watch ended for good: a restart is no end. */
 export interface Terminated<P> extends Trigger<P> {
   readonly engine: EngineID
   readonly reason: EndReason

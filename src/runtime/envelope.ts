@@ -106,6 +106,18 @@ export class Queue {
     return undefined
   }
 
+  /** Drops the items for which `keep` answers false. */
+  retain(keep: (item: Item) => boolean): void {
+    let item = this.first
+    this.first = this.#last = undefined
+    while (item !== undefined) {
+      const { next } = item
+      item.next = undefined
+      if (keep(item)) this.push(item)
+      item = next
+    }
+  }
+
   *[Symbol.iterator](): Generator<Item> {
     for (let item = this.first; item !== undefined; item = item.next) yield item
   }

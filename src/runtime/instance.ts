@@ -1,16 +1,21 @@
 import { formatEngineID } from '../core/engine-id.ts'
 import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { EngineFamily } from '../core/engine.ts'
-import type { MailboxID } from '../core/trigger.ts'
+import type { EndReason, MailboxID } from '../core/trigger.ts'
 import { Signal } from './envelope.ts'
 import type { Envelope, Item, Principal, SignalBody } from './envelope.ts'
 import { Mailbox, MailboxCluster } from './mailbox.ts'
+import type { Policy } from '../core/supervision.ts'
 import type { Pending } from './pending.ts'
+import type { Restart } from './restart.ts'
 import type { TaskRun } from './tasks.ts'
 import type { Elapsing } from './timers.ts'
 
-/** `starting` and `stopping` wait for a resource; only a running engine takes steps, only a stopping or ended one refuses messages. */
-type Status = 'spawned' | 'starting' | 'running' | 'stopping' | 'ended'
+/**
+ * `starting` and `stopping` wait for a resource, and so may `restarting`, which then waits for its time; `spawned` follows. Only a
+ * running engine takes steps, only a stopping or ended one refuses messages.
+ */
+type Status = 'spawned' | 'starting' | 'running' | 'restarting' | 'stopping' | 'ended'
 
 /** An engine that lives on this node: its configuration, environment and mailbox, and what it owes and is owed. */
 export class EngineInstance implements Principal {
@@ -56,11 +61,26 @@ export class EngineInstance implements Principal {
   running: Set<Promise<unknown>> | undefined = undefined
   /** Aborts an acquire when the engine stops. */
   acquiring: AbortController | undefined = undefined
+  /** What its supervisor does when it crashes. */
+  readonly policy: Policy
+  /** Whether it has ever run. Until then it does not restart. */
+  hasRun = false
+  restarts = 0
+  /** When it was restarted, as far back as its policy looks. */
+  restartTimes: readonly number[] = []
+  /** What it waits for while it restarts. */
+  restart: Restart | undefined = undefined
+  /** Whether nothing is left of its last life, as before its first. */
+  isDown = true
+  /** What it crashed with, or could not release, until its new life begins. */
+  failure: unknown = undefined
+  /** Why it ends, once it does. */
+  ending: { readonly reason: EndReason; readonly error: unknown } | undefined = undefined
   onStarted: ((error: unknown) => void) | undefined = undefined
   onEnded: (() => void)[] | undefined = undefined
 
   /** `name` makes the EngineID that leads back to this instance. */
-  constructor(name: (instance: EngineInstance) => EngineID, home: object, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object) {
+  constructor(name: (instance: EngineInstance) => EngineID, home: object, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object, policy: Policy) {
     this.id = name(this)
     this.home = home
     this.family = family
@@ -69,6 +89,7 @@ export class EngineInstance implements Principal {
     this.services = services
     this.live = services
     this.#cluster = family.mailboxes.length > 1 ? new MailboxCluster(family.mailboxes, this.#mailbox) : undefined
+    this.policy = policy
   }
 
   // ── mailboxes ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,6 +144,18 @@ export class EngineInstance implements Principal {
     this.#mailboxStates[id] = state
   }
 
+  /** Takes out the replies and signals that a former life waited for, and forgets what it kept with mailboxes. Messages stay. */
+  takeAnswers(): readonly Item[] {
+    this.#urgent = 0
+    this.#mailboxStates = undefined
+    const answers: Item[] = []
+    this.#mailbox.queue.retain(item => {
+      if (item.kind !== 'message') answers.push(item)
+      return item.kind === 'message'
+    })
+    return answers
+  }
+
   /** Empties all mailboxes of what they hold, deferred or not. */
   *takeAll(): Generator<Item> {
     for (const mailbox of this.mailboxes) yield* mailbox.takeAll()
@@ -132,7 +165,7 @@ export class EngineInstance implements Principal {
   // ── access ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   get accepts(): boolean {
-    return this.status === 'running' || this.status === 'starting' || this.status === 'spawned'
+    return this.status !== 'stopping' && this.status !== 'ended'
   }
 
   /** Whether it takes messages from that principal: everyone, if open; itself, its parent and its acquaintances, if not. */

@@ -4,12 +4,15 @@ import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { EngineFamily } from '../core/engine.ts'
 import { Fault } from '../core/errors.ts'
 import { isPromise } from '../core/promise.ts'
+import type { Policy } from '../core/supervision.ts'
 import type { EndReason } from '../core/trigger.ts'
 import { Deadline } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Delivery, DeliveryParts } from './delivery.ts'
 import { EngineInstance } from './instance.ts'
 import type { Observation } from './observation.ts'
+import type { Pending } from './pending.ts'
+import { affectedBy, judge, Restart } from './restart.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Tasks } from './tasks.ts'
 
@@ -20,7 +23,10 @@ interface Patience {
   readonly releaseDeadline: number
 }
 
-/** Spawns, starts and stops engines. Children stop before their parent; a resource is released when nothing uses it any more. */
+/**
+ * Spawns, starts, restarts and stops engines. Children stop before their parent; a resource is released when nothing uses it any more.
+ * An engine goes down in the same way whether it restarts or ends: what differs is what its mailbox keeps, and what comes after.
+ */
 export class Lifecycle {
   readonly #node: NodeID
   readonly #deadlines: Deadlines
@@ -43,8 +49,8 @@ export class Lifecycle {
   }
 
   /** Registers an engine. It starts on its first turn, before any message. */
-  spawn(name: string, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object): EngineInstance {
-    const instance = new EngineInstance(self => addressOf(this.#node, name, self), this.#delivery, family, parent, config, services)
+  spawn(name: string, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object, policy: Policy): EngineInstance {
+    const instance = new EngineInstance(self => addressOf(this.#node, name, self), this.#delivery, family, parent, config, services, policy)
     this.#delivery.engines.set(name, instance)
     if (parent !== undefined) {
       parent.children ??= new Set()
@@ -59,44 +65,63 @@ export class Lifecycle {
     return instance
   }
 
-  /** Makes the environment and acquires the resource. */
+  /** Begins a life: makes the environment and acquires the resource. */
   start(instance: EngineInstance): void {
     const { family, config, services } = instance
+    instance.restart?.leave(instance)
+    instance.isDown = false
+    if (instance.hasRun) this.#noteRestart(instance)
     try {
-      const environment = family.environment(config)
+      const environment = family.environment(config, { nextChild: instance.lastChild + 1, restarts: instance.restarts })
       if (typeof environment !== 'object' || environment === null) throw new Fault('invalid-definition', 'The first environment must be an object')
       assertData(environment, 'the first environment')
       if (this.#freeze) freezeData(environment)
+      // Its own code may have stopped it.
+      if (!instance.accepts) return
       instance.environment = environment
+      instance.live = services
       if (family.resource === undefined) return this.#started(instance)
-      instance.acquiring = new AbortController()
+      const attempt = instance.acquiring = new AbortController()
       this.#scheduler.lookSoon()
-      const resource = family.resource.acquire(config, services, instance.acquiring.signal)
-      if (isPromise(resource)) this.#acquire(instance, Promise.resolve(resource))
-      else this.#acquired(instance, resource)
+      const resource = family.resource.acquire(config, services, attempt.signal)
+      if (isPromise(resource)) this.#acquire(instance, attempt, Promise.resolve(resource))
+      else this.#acquired(instance, attempt, resource)
     } catch (error) {
-      this.end(instance, 'start-failed', error)
+      this.#failed(instance, error)
     }
   }
 
-  #acquire(instance: EngineInstance, resource: Promise<unknown>): void {
-    instance.status = 'starting'
-    const patience = new Expiry(() => this.end(instance, 'start-failed', new Fault('start-failed', `Its resource was not acquired in ${this.#patience.startDeadline} ms`)))
-    this.#deadlines.set(patience, this.#scheduler.now(), this.#patience.startDeadline)
-    const settled: Promise<void> = resource.then(value => this.#acquired(instance, value)).catch(
-      (error: unknown) => this.end(instance, 'start-failed', error),
-    ).then(() => {
+  #noteRestart(instance: EngineInstance): void {
+    const { failure } = instance
+    instance.restarts++
+    instance.failure = undefined
+    if (!this.#observation.isOn) return
+    this.#observation.note(this.#scheduler.now(), {
+      kind: 'restarted', engine: instance.id, restarts: instance.restarts, ...(failure === undefined ? {} : { error: failure }),
+    })
+  }
+
+  #acquire(instance: EngineInstance, attempt: AbortController, resource: Promise<unknown>): void {
+    const patience = new Expiry(() => this.#failed(instance, new Fault('start-failed', `Its resource was not acquired in ${this.#patience.startDeadline} ms`)))
+    const settled: Promise<void> = resource.then(value => this.#acquired(instance, attempt, value)).catch((error: unknown) => {
+      // One that was given up has no say in the life that follows.
+      if (instance.acquiring === attempt) this.#failed(instance, error)
+    }).then(() => {
       this.#deadlines.cancel(patience)
       instance.running?.delete(settled)
     })
-    instance.running = new Set([settled])
+    // Its own code may have stopped it: then whatever comes of this is released with the rest of it, or let go.
+    if (instance.acquiring === attempt) instance.running = new Set([settled])
+    if (instance.status !== 'spawned') return
+    instance.status = 'starting'
+    this.#deadlines.set(patience, this.#scheduler.now(), this.#patience.startDeadline)
   }
 
-  #acquired(instance: EngineInstance, resource: unknown): void {
+  #acquired(instance: EngineInstance, attempt: AbortController, resource: unknown): void {
+    if (instance.acquiring !== attempt) return this.#letGo(instance.family, resource, () => {})
     instance.resource = resource
-    if (instance.status === 'ended') return this.#release(instance, true, () => {})
-    // The engine is stopping: the resource is released with the rest of it, which waits for this.
-    if (instance.status === 'stopping') return
+    // The engine is going down: the resource is released with the rest of it, which waits for this.
+    if (instance.status === 'stopping' || instance.status === 'restarting') return
     if (!isRecord(resource)) throw new Fault('invalid-definition', 'acquire must answer a plain object, such as { device }: its fields are handed to the tasks')
     instance.live = { ...instance.services, ...resource }
     this.#started(instance)
@@ -104,11 +129,72 @@ export class Lifecycle {
 
   #started(instance: EngineInstance): void {
     instance.status = 'running'
+    instance.hasRun = true
     instance.acquiring = undefined
     instance.onStarted?.(undefined)
     instance.onStarted = undefined
     if (instance.hasNext) this.#scheduler.add(instance)
   }
+
+  /** What cannot start ends, unless it had been running: then its new life crashed as it began. */
+  #failed(instance: EngineInstance, error: unknown): void {
+    if (instance.hasRun) this.crash(instance, error)
+    else this.end(instance, 'start-failed', error)
+  }
+
+  // ── crashing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Deals with a crash as its supervisor has it. One that is going down already has crashed, or is told to end. */
+  crash(instance: EngineInstance, error: unknown): void {
+    if (!instance.accepts || instance.status === 'restarting') return
+    const now = this.#scheduler.refresh()
+    const verdict = judge(instance, now)
+    if (verdict.crash === 'restart') {
+      instance.failure = error
+      return this.#restart(affectedBy(instance), now, verdict.delay)
+    }
+    this.end(instance, 'crashed', error)
+    const { parent } = instance
+    // One that is starting anew has answered already.
+    if (verdict.crash !== 'escalate' || parent?.status !== 'running') return
+    this.crash(parent, new Fault('child-crashed', `Its child ${instance.id.name} crashed, and its supervision escalates`, { cause: error }))
+  }
+
+  #restart(instances: readonly EngineInstance[], now: number, delay: number): void {
+    const restart = new Restart(instances, this.#onTurn, this.#onRestarted)
+    this.#deadlines.set(restart, now, delay)
+    for (const instance of instances) {
+      // What going down calls, such as a release, may have ended another of them.
+      if (!instance.accepts || instance.status === 'restarting') continue
+      instance.status = 'restarting'
+      this.#forget(instance)
+      this.#forsake(instance)
+      this.#goDown(instance)
+    }
+  }
+
+  readonly #onTurn = (instance: EngineInstance): void => {
+    instance.status = 'spawned'
+    this.#scheduler.add(instance)
+  }
+
+  readonly #onRestarted = (restart: Restart): void => {
+    this.#deadlines.cancel(restart)
+  }
+
+  /** Drops what waits for the life that is over. Messages wait for the next; of requests, those that it had begun to handle fail. */
+  #forsake(instance: EngineInstance): void {
+    for (const item of instance.takeAnswers()) if (item.kind === 'reply') this.#delivery.deadLetter(item, 'late-reply')
+    const waiting = new Set<Pending>()
+    for (const mailbox of instance.mailboxes) for (const item of mailbox) if (item.kind === 'message' && item.pending !== undefined) waiting.add(item.pending)
+    for (let pending = instance.owed; pending !== undefined;) {
+      const next = pending.nextOwed
+      if (!waiting.has(pending)) this.#delivery.fail(pending, 'crashed', 'the engine crashed')
+      pending = next
+    }
+  }
+
+  // ── ending ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
    * Ends an engine: from here on it takes nothing in, and whoever waits for it is told. Its children end, then what runs
@@ -116,18 +202,44 @@ export class Lifecycle {
    */
   end(instance: EngineInstance, reason: EndReason, error?: unknown): void {
     if (!instance.accepts) return
-    const didStart = instance.status === 'running'
+    const isGoingDown = instance.status === 'restarting' && !instance.isDown
     instance.status = 'stopping'
+    instance.ending = { reason, error: error ?? instance.failure }
     instance.onStarted?.(error ?? new Fault('start-failed', 'It was stopped before it had started'))
     instance.onStarted = undefined
+    instance.restart?.leave(instance)
     this.#forget(instance)
     this.#refuseAll(instance, reason)
+    if (isGoingDown) this.#stopChildren(instance)
+    else this.#goDown(instance)
+  }
+
+  #stopChildren(instance: EngineInstance): void {
+    for (const child of instance.children ?? []) this.end(child, 'stopped')
+  }
+
+  /** Children first, then what runs outside of steps, then the resource. */
+  #goDown(instance: EngineInstance): void {
     instance.acquiring?.abort()
     this.#tasks.abandon(instance)
-    for (const child of instance.children ?? []) this.end(child, 'stopped')
-    const finish = (releaseError?: unknown) => this.#finish(instance, reason, error ?? releaseError)
-    const release = () => this.#release(instance, didStart || instance.resource !== undefined, finish)
-    this.#afterChildren(instance, () => this.#settle(instance.running, release))
+    if (instance.status !== 'restarting' || !instance.family.keepsChildren) this.#stopChildren(instance)
+    this.#afterChildren(instance, () => this.#settle(instance.running, () => this.#release(instance)))
+  }
+
+  #release(instance: EngineInstance): void {
+    const { resource } = instance
+    instance.resource = instance.acquiring = instance.running = undefined
+    instance.live = {}
+    instance.environment = {}
+    const down = (error?: unknown) => {
+      instance.isDown = true
+      instance.failure ??= error
+      if (instance.status === 'restarting') instance.restart?.wentDown(instance)
+      // Children that it kept may have been told to end since.
+      else this.#afterChildren(instance, () => this.#finish(instance))
+    }
+    if (resource === undefined) down()
+    else this.#letGo(instance.family, resource, down)
   }
 
   /** Drops what the engine itself waits for. */
@@ -151,8 +263,9 @@ export class Lifecycle {
     }
   }
 
+  /** Calls `next` when those of its children that were told to end have ended. */
   #afterChildren(instance: EngineInstance, next: () => void): void {
-    const children = [...instance.children ?? []]
+    const children = Array.from(instance.children ?? []).filter(({ status }) => status === 'stopping')
     if (children.length === 0) return next()
     let left = children.length
     for (const child of children) (child.onEnded ??= []).push(() => { if (--left === 0) next() })
@@ -173,27 +286,25 @@ export class Lifecycle {
     void Promise.allSettled(running).then(() => go(false))
   }
 
-  #release(instance: EngineInstance, hasResource: boolean, finish: (error?: unknown) => void): void {
-    const { resource, family } = instance
-    instance.resource = undefined
-    instance.live = {}
-    if (!hasResource || family.resource?.release === undefined) return finish()
+  #letGo(family: EngineFamily, resource: unknown, done: (error?: unknown) => void): void {
+    if (family.resource?.release === undefined) return done()
     try {
       const released = family.resource.release(resource)
-      if (!isPromise(released)) return finish()
+      if (!isPromise(released)) return done()
       let failure: unknown
       const watched = Promise.resolve(released).catch((error: unknown) => { failure = error })
       this.#settle(new Set([watched]), timedOut =>
-        finish(timedOut ? new Fault('backend-failed', `Its resource was not released in ${this.#patience.releaseDeadline} ms`) : failure))
+        done(timedOut ? new Fault('backend-failed', `Its resource was not released in ${this.#patience.releaseDeadline} ms`) : failure))
     } catch (error) {
-      finish(error)
+      done(error)
     }
   }
 
-  #finish(instance: EngineInstance, reason: EndReason, error: unknown): void {
+  #finish(instance: EngineInstance): void {
+    const { reason, error = instance.failure } = instance.ending ?? { reason: 'stopped' as const }
     instance.status = 'ended'
     // An EngineID leads here for as long as anybody holds it.
-    instance.environment = {}
+    instance.failure = instance.ending = undefined
     instance.acquaintances = instance.children = undefined
     this.#delivery.engines.delete(instance.id.name)
     instance.parent?.children?.delete(instance)

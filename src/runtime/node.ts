@@ -7,6 +7,8 @@ import type { EngineID, EngineRef, NodeID } from '../core/engine-id.ts'
 import { EngineFamily } from '../core/engine.ts'
 import type { Engine } from '../core/engine.ts'
 import { Fault } from '../core/errors.ts'
+import { DEFAULT_POLICY, policyOf } from '../core/supervision.ts'
+import type { Supervision } from '../core/supervision.ts'
 import type { Family, Needed, ServicesOf } from '../core/family.ts'
 import { HostClient } from './client.ts'
 import { parseConfig } from './config.ts'
@@ -40,6 +42,8 @@ export type SpawnOptions<F extends Family> = {
   readonly name: string
   /** From whom it accepts messages, unless its family is open. */
   readonly acquaintances?: readonly (Client | EngineID)[]
+  /** What becomes of it when it crashes. The host has nobody to escalate to: what would be, stops it. */
+  readonly supervision?: Supervision
 } & Needed<'config', z.input<F['config']>> & Needed<'services', ServicesOf<F>>
 
 /** A process's own node: engines live on it, host code speaks to them as clients. */
@@ -51,8 +55,8 @@ export interface Node extends AsyncDisposable {
    */
   client(name: string): Client
   /**
-   * Resolves when the engine has started. Rejects with `invalid-argument` (family, name, config, acquaintances),
-   * `not-encodable` (config), `name-taken`, `node-stopped`; with `start-failed`, its reason as `cause`, when it ended before that:
+   * Resolves when the engine has started. Rejects with `invalid-argument` (family, name, config, acquaintances,
+   * supervision), `not-encodable` (config), `name-taken`, `node-stopped`; with `start-failed`, its reason as `cause`, when it ended before that:
    * the name is used up then.
    */
   spawn<F extends Family>(engine: Engine<F>, options: SpawnOptions<F>): Promise<EngineRef<F['protocol']>>
@@ -64,7 +68,7 @@ export interface Node extends AsyncDisposable {
   /** Takes that back, for messages that already wait too. Revoking nothing does nothing. Throws as `grant` does. */
   revoke(engine: EngineID, acquaintance: Client | EngineID): void
   /**
-   * Hears of each message, step, dead letter, spawn and end, after the step that caused it was committed. Returns what ends it. All
+   * Hears of each message, step, dead letter, spawn, restart and end, after the step that caused it was committed. Returns what ends it. All
    * observers get the same frozen event, whose `msg` is a redacted copy. What one throws is reported as an uncaught error of the
    * process (in a simulation, in `reported`). Throws `invalid-argument` for what is no function.
    */
@@ -145,14 +149,15 @@ export class RuntimeNode implements Node {
   async spawn(engine: object, options: AnySpawnOptions): Promise<EngineID> {
     this.#assertOpen()
     if (!(engine instanceof EngineFamily)) throw new Fault('invalid-argument', 'What is spawned must be made by defineEngine')
-    const { name, config, services = {}, acquaintances = [] } = options
+    const { name, config, services = {}, acquaintances = [], supervision } = options
     assertName(name, 'engine')
     if (!isRecord(services)) throw new Fault('invalid-argument', 'services must be a plain object, such as { backends }: its fields are handed to the tasks')
     if (this.#engineNames.has(name) || this.#clientNames.has(name)) throw nameTaken(name)
     const parsed = parseConfig(engine, config)
     const known = acquaintances.map(principalID)
+    const policy = policyOf(supervision, DEFAULT_POLICY, problem => new Fault('invalid-argument', problem))
     this.#engineNames.add(name)
-    const instance = this.#lifecycle.spawn(name, engine, undefined, parsed, services)
+    const instance = this.#lifecycle.spawn(name, engine, undefined, parsed, services, policy)
     for (const acquaintance of known) instance.grant(acquaintance)
     this.#roots.add(instance)
     ;(instance.onEnded ??= []).push(() => this.#roots.delete(instance))
@@ -237,6 +242,7 @@ interface AnySpawnOptions {
   readonly config?: unknown
   readonly services?: object
   readonly acquaintances?: readonly (Client | EngineID)[]
+  readonly supervision?: Supervision
 }
 
 function settings({ askDeadline = 30_000, startDeadline = 30_000, releaseDeadline = 5_000 }: NodeOptions) {

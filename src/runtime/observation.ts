@@ -75,6 +75,19 @@ export interface ObservedSpawn extends Event {
   readonly family: string
 }
 
+/**
+ * A new life of an engine begins: its environment is made and its resource acquired anew. What goes wrong with that is another crash,
+ * seen in the next of these events, or in its end.
+ */
+export interface ObservedRestart extends Event {
+  readonly kind: 'restarted'
+  readonly engine: EngineID
+  /** How often it has, this time included. */
+  readonly restarts: number
+  /** What it crashed with, or could not release. Absent when it restarts on account of another. */
+  readonly error?: unknown
+}
+
 /** An engine ended: its children have, its resource is released or was waited for in vain. */
 export interface ObservedEnd extends Event {
   readonly kind: 'ended'
@@ -97,7 +110,7 @@ export interface ObservedStep extends Event {
 }
 
 /** What observers hear of, told apart by `kind`. The event is frozen, and shared by all observers. */
-export type Observed = ObservedMessage | ObservedStep | ObservedDeadLetter | ObservedSpawn | ObservedEnd
+export type Observed = ObservedMessage | ObservedStep | ObservedDeadLetter | ObservedSpawn | ObservedRestart | ObservedEnd
 /** Called between steps, with one event at a time, in the order things happened. What it answers is not looked at. */
 export type Observer = (event: Observed) => void
 

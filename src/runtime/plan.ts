@@ -4,6 +4,8 @@ import type { EngineID } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import { nameIn } from '../core/family.ts'
 import type { EngineFamily } from '../core/engine.ts'
+import { policyOf } from '../core/supervision.ts'
+import type { Policy } from '../core/supervision.ts'
 import { isPromise } from '../core/promise.ts'
 import type { MailboxID } from '../core/trigger.ts'
 import { parseConfig } from './config.ts'
@@ -18,7 +20,7 @@ export type Outgoing =
   | { readonly kind: 'forward'; readonly to: EngineID; readonly mailbox: MailboxID }
   | { readonly kind: 'request'; readonly to: EngineID; readonly mailbox: MailboxID; readonly msg: object; readonly key: string; readonly deadline: number | undefined }
 
-interface Spawning { readonly family: EngineFamily; readonly as: EngineID; readonly n: number; readonly config: unknown }
+interface Spawning { readonly family: EngineFamily; readonly as: EngineID; readonly n: number; readonly config: unknown; readonly policy: Policy }
 interface Granting { readonly effect: 'grant' | 'revoke'; readonly child: EngineID; readonly acquaintance: EngineID }
 /** What comes back to the engine as a signal. */
 export type Starting =
@@ -40,6 +42,7 @@ interface Fields {
   readonly family?: unknown
   readonly as?: unknown
   readonly config?: unknown
+  readonly supervision?: unknown
   readonly engine?: unknown
   readonly child?: unknown
   readonly acquaintance?: unknown
@@ -193,7 +196,8 @@ export class StepPlan implements Gatherer {
         const n = childNumber(this.#instance.id, as)
         if (n === undefined || n <= this.#lastChild) throw invalid(`spawn: ${as.name} must be named by child(), with a number above any used before`)
         this.#lastChild = n
-        this.spawns.push({ family: child, as, n, config: parseConfig(child, effect.config) })
+        const policy = policyOf(effect.supervision, family.policy, problem => invalid(`spawn: ${problem}`))
+        this.spawns.push({ family: child, as, n, config: parseConfig(child, effect.config), policy })
         return
       }
       case 'watch':

@@ -135,7 +135,7 @@ export class Steps {
     } catch (error) {
       plan.clear()
       if (envelope !== undefined) this.#delivery.deadLetter(envelope, 'crashed', error)
-      this.#lifecycle.end(instance, 'crashed', error)
+      this.#lifecycle.crash(instance, error)
       return false
     }
     const { deferral } = plan
@@ -174,9 +174,9 @@ export class Steps {
   #prepare(instance: EngineInstance, plan: StepPlan): void {
     for (const { mailbox, state } of plan.mailboxStates) instance.updateMailbox(mailbox, state)
     for (const key of plan.releases) instance.release(key)
-    for (const { family, as, n, config } of plan.spawns) {
+    for (const { family, as, n, config, policy } of plan.spawns) {
       instance.lastChild = n
-      this.#lifecycle.spawn(as.name, family, instance, config, instance.services)
+      this.#lifecycle.spawn(as.name, family, instance, config, instance.services, policy)
     }
     for (const { effect, child, acquaintance } of plan.grants) this.#delivery.find(child)?.[effect](acquaintance)
   }

@@ -121,7 +121,7 @@ class Bench {
   #lastIdentity = 0
 
   constructor() {
-    const environment = management.environment(CONFIG)
+    const environment = management.environment(CONFIG, { nextChild: 0, restarts: 0 })
     this.environment = isEnvironment(environment) ? environment : expect.fail('no environment')
   }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { always, bytes, defineEngine, defineProtocol, exchange, keep } from '../../src/index.ts'
-import type { Answered, Ask, Asked, ConfigOf, Elapsed, Engine, Outcome, ProtocolOf, ReplyTo, ResponseOf, Rules, Step, Terminated, Told } from '../../src/index.ts'
+import type { Answered, Ask, Asked, ConfigOf, Definition, Elapsed, Engine, Life, Outcome, ProtocolOf, ReplyTo, ResponseOf, Rules, Step, Terminated, Told } from '../../src/index.ts'
 import type { RequestStep } from '../../src/index.ts'
 
 /** An engine whose rules each test writes: a box that can be put into, and asked of. */
@@ -49,8 +49,10 @@ export interface BoxRules {
   readonly release?: () => void | Promise<void>
   readonly closed?: boolean
   readonly capacity?: number
-  readonly environment?: () => BoxEnvironment
+  readonly environment?: (life: Life) => BoxEnvironment
   readonly children?: () => readonly Engine<never>[]
+  readonly supervision?: NonNullable<Definition<Box>['supervision']>
+  readonly keepsChildren?: boolean
 }
 
 const nothing = () => undefined
@@ -59,7 +61,7 @@ export function box(rules: BoxRules): Engine<Box> {
   return defineEngine<Box>({
     protocol: boxProtocol,
     config: boxConfig,
-    environment: rules.environment ?? (({ first }) => ({ log: first, kept: [], children: 0 })),
+    environment: ({ first }, life) => rules.environment?.(life) ?? { log: first, kept: [], children: life.nextChild },
     behaviour: {
       messages: {
         Put: rules.putRules ?? always(rules.put ?? nothing),
@@ -78,6 +80,8 @@ export function box(rules: BoxRules): Engine<Box> {
     ...rules.closed ? {} : { open: true as const },
     ...rules.capacity === undefined ? {} : { mailboxes: { 0: { capacity: rules.capacity } } },
     ...rules.children && { children: rules.children },
+    ...rules.supervision && { supervision: rules.supervision },
+    ...rules.keepsChildren ? { keepsChildren: true as const } : {},
   })
 }
 

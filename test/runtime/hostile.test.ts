@@ -149,7 +149,7 @@ describe('what breaks its word', () => {
       const [one, two] = [box({ get: () => reply({ n: 1 }) }), box({ get: () => reply({ n: 2 }) })]
       const ended: Observed[] = []
       node.observe(event => { if (event.kind === 'ended') ended.push(event) })
-      const to = await node.spawn(box({ children: () => [one, two], put: t => spawn(two, { as: child(two, t.self, 0) }) }), { name: 'x'.repeat(128) })
+      const to = await node.spawn(box({ children: () => [one, two], put: t => spawn(two, { as: child(two, t.self, 0) }) }), { name: 'x'.repeat(128), supervision: { crash: 'stop' } })
       a.tell(to, { type: 'Put', n: 1 })
       await sim.sleep(1)
       expect(ended).toMatchObject([{ reason: 'crashed', error: { code: 'invalid-definition' } }])

@@ -64,7 +64,7 @@ describe('life', () => {
     const { sim, node, a, ends } = world()
     await sim.run(async () => {
       const reuse = box({ children: () => [kid], put: t => spawn(kid, { as: child(kid, t.self, t.msg.n) }) })
-      const to = await node.spawn(reuse, { name: 'parent' })
+      const to = await node.spawn(reuse, { name: 'parent', supervision: { crash: 'stop' } })
       for (const n of [0, 5, 6, 5]) a.tell(to, { type: 'Put', n })
       await sim.sleep(1)
       expect(ends()).toEqual(['parent/0 stopped', 'parent/5 stopped', 'parent/6 stopped', 'parent crashed'])
@@ -135,11 +135,11 @@ describe('life', () => {
     })
   })
 
-  test('S29: a crash stops the engine and its children; the host, the watchers and whoever asked are told', async () => {
+  test('S29: a crash that stops the engine stops its children; the host, the watchers and whoever asked are told', async () => {
     const { sim, node, a, ends, events } = world()
     const heard: string[] = []
     await sim.run(async () => {
-      const to = await node.spawn(parent(box({}), heard), { name: 'parent' })
+      const to = await node.spawn(parent(box({}), heard), { name: 'parent', supervision: { crash: 'stop' } })
       const watcher = await node.spawn(box({ put: t => watch({ ...t.self, name: 'parent' }), terminated: t => { heard.push(`watcher: ${t.engine.name} ${t.reason}`); return [] } }), { name: 'watcher' })
       a.tell(watcher, { type: 'Put', n: 0 })
       a.tell(to, { type: 'Put', n: 0 })
@@ -163,7 +163,7 @@ describe('life', () => {
       const heard: string[] = []
       await sim.run(async () => {
         const kid = box({ put: () => { throw new Error('crash') }, release: () => new Promise(resolve => { heard.push('releasing'); void sim.sleep(10).then(() => { heard.push('released'); resolve() }) }) })
-        const to = await node.spawn(parent(kid, heard), { name: 'parent' })
+        const to = await node.spawn(parent(kid, heard, { supervision: { crash: 'stop' } }), { name: 'parent' })
         a.tell(to, { type: 'Put', n: 0 })
         await sim.sleep(1)
         const inside: EngineRef<BoxProtocol> = { ...to, name: 'parent/0' }

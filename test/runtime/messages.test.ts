@@ -192,7 +192,7 @@ describe('messages', () => {
       a.tell(to, { type: 'Put', n: 0 })
       await sim.sleep(1)
       expect(await outcomeOf(a.ask(inside, { type: 'GetRequest', n: 4 }))).toBe('not-acquainted')
-      const thief = await node.spawn(box({ put: t => grant(inside, t.sender) }), { name: 'thief' })
+      const thief = await node.spawn(box({ put: t => grant(inside, t.sender) }), { name: 'thief', supervision: { crash: 'stop' } })
       const ended: Observed[] = []
       node.observe(event => { if (event.kind === 'ended') ended.push(event) })
       b.tell(thief, { type: 'Put', n: 0 })

@@ -136,7 +136,7 @@ function puppetOf(record: Record): Engine<Puppet> {
   }
 
   const puppet: Engine<Puppet> = defineEngine<Puppet>({
-    protocol, config, open: true,
+    protocol, config, open: true, supervision: { crash: 'stop' },
     environment: () => ({ sent: Table.empty(), kept: [], keys: 0, children: 0 }),
     behaviour: {
       messages: { Do: always(perform), DoRequest: always((t, c, e) => settled(perform(t, c, e), t.replyTo)) },
@@ -207,7 +207,7 @@ describe('random programs', () => {
     await sim.run(async () => {
       const names = ['p0', 'p1', 'p2', 'p3']
       // p0/0 may or may not live: who sends there finds out.
-      const refs = await Promise.all(names.map(name => node.spawn(puppet, { name, config: { peers: [...names, 'p0/0'] } })))
+      const refs = await Promise.all(names.map(name => node.spawn(puppet, { name, config: { peers: [...names, 'p0/0'] }, supervision: { crash: 'stop' } })))
       const clients = ['c0', 'c1'].map(name => node.client(name))
       const sent = new Map<string, number>()
       for (const { client: c, to, isAsk, wait, program: steps } of list) {

@@ -112,7 +112,7 @@ describe('requests', () => {
     for (const [put, code] of [[() => stop(), 'stopped'], [() => { throw new Error('crash') }, 'crashed']] as const) {
       const { sim, node, a } = world(21)
       await sim.run(async () => {
-        const to = await node.spawn(box({ get: t => keep(t.replyTo), put }), { name: 'box' })
+        const to = await node.spawn(box({ get: t => keep(t.replyTo), put }), { name: 'box', supervision: { crash: 'stop' } })
         const [handled, queued] = [outcomeOf(a.ask(to, { type: 'GetRequest', n: 0 })), outcomeOf(a.ask(to, { type: 'GetRequest', n: 1 }))]
         await sim.sleep(1)
         a.tell(to, { type: 'Put', n: 0 })

@@ -14,7 +14,7 @@ async function withBox(rules: BoxRules, scenario: (to: EngineRef<BoxProtocol>, w
   const events: Observed[] = []
   node.observe(event => events.push(event))
   await sim.run(async () => {
-    const to = await node.spawn(box(rules), { name: 'box' })
+    const to = await node.spawn(box(rules), { name: 'box', supervision: { crash: 'stop' } })
     await scenario(to, { sim, node, events })
     await node.stop()
   })

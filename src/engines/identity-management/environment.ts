@@ -2,6 +2,7 @@ import type { BackendName, Capabilities } from '../../backends/backend.ts'
 import { formatEngineID } from '../../core/engine-id.ts'
 import type { EngineID, EngineRef, ExternalIdentity } from '../../core/engine-id.ts'
 import type { ResponseOf } from '../../core/protocol.ts'
+import type { Life } from '../../core/supervision.ts'
 import { Table } from '../../core/table.ts'
 import type { ReplyTo } from '../../core/trigger.ts'
 import type { CommitmentProtocol } from '../commitment/messages.ts'
@@ -50,8 +51,12 @@ export interface IdentityManagementEnvironment {
   readonly attempts: Table<Attempt>
 }
 
-export function identityManagementEnvironment(): IdentityManagementEnvironment {
-  return { children: 0, identities: Table.empty(), serving: Table.empty(), attempts: Table.empty() }
+/**
+ * No identities, also after a restart: what it knew is lost with its engines, and the keys in the backends are nobody's. The numbers of
+ * children go on, so that the EngineIDs that were given out never lead to another identity.
+ */
+export function identityManagementEnvironment(_config: unknown, { nextChild }: Pick<Life, 'nextChild'>): IdentityManagementEnvironment {
+  return { children: nextChild, identities: Table.empty(), serving: Table.empty(), attempts: Table.empty() }
 }
 
 /** A key for `grants`: the whole EngineID, since a name alone could be another node's. */

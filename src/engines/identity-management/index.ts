@@ -19,5 +19,7 @@ export const identityManagement = defineEngine<IdentityManagement>({
   behaviour: identityManagementBehaviour,
   tasks: identityManagementTasks,
   children: () => [commitment, decryption],
+  // An engine that crashed opens its signer or decryptor anew. If that cannot be, it ends, and its identity alone is the worse for it.
+  supervision: { exhausted: 'stop' },
   open: true,
 })
