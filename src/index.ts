@@ -29,7 +29,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
 export type { Node, NodeOptions, SpawnOptions } from './runtime/node.ts'
 export type { Counters } from './runtime/delivery.ts'
 export type {
-  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEnd, ObservedMessage, ObservedSpawn, ObservedStep, Observer,
+  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEmission, ObservedEnd, ObservedMessage, ObservedSpawn, ObservedStep, Observer,
 } from './runtime/observation.ts'
 export type { AskOptions, Client } from './core/client.ts'
 
@@ -97,7 +97,7 @@ export type { Ask, ConfigOf, Family, ServicesOf } from './core/family.ts'
 export { allOf, always, firstOf, rule } from './core/rule.ts'
 export type { RequestStep, Rules, Step } from './core/rule.ts'
 export {
-  cancel, child, forward, grant, keep, reply, request, revoke, send, spawn, stop, task, timer, update, watch,
+  cancel, child, emit, forward, grant, keep, reply, request, revoke, send, spawn, stop, task, timer, update, watch,
 } from './core/effect.ts'
 export type { Effect, Plain, Reply, Requested, Settlement, Settling, Spawned, Started, Timed, Update } from './core/effect.ts'
 export type { Answered, Asked, Done, Elapsed, EndReason, NotDone, Outcome, ReplyTo, Terminated, Told, Trigger } from './core/trigger.ts'

@@ -21,6 +21,7 @@ export type CheckedEffect =
   | { readonly effect: 'timer'; readonly handle: string; readonly after: number }
   | { readonly effect: 'cancel'; readonly handle: string }
   | { readonly effect: 'task'; readonly task: string; readonly input: unknown; readonly key: string; readonly deadline?: number }
+  | { readonly effect: 'emit'; readonly event: object }
   | { readonly effect: 'stop'; readonly child?: EngineID }
 
 /**
@@ -48,6 +49,7 @@ interface Fields {
   readonly as?: unknown
   readonly config?: unknown
   readonly engine?: unknown
+  readonly event?: unknown
   readonly child?: unknown
   readonly acquaintance?: unknown
   readonly handle?: unknown
@@ -128,6 +130,8 @@ class Check {
       }
       case 'cancel':
         return { effect: 'cancel', handle: handle(effect.handle, family) }
+      case 'emit':
+        return { effect: 'emit', event: data(effect.event, 'emit') }
       case 'stop':
         return effect.child === undefined ? { effect: 'stop' } : { effect: 'stop', child: this.#child(effect.child, 'stop') }
       default:

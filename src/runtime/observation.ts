@@ -92,8 +92,15 @@ export interface ObservedStep extends Event {
   readonly rules: readonly string[]
 }
 
+/** What a step told observers, by the effect `emit`. Nothing in it is redacted. */
+export interface ObservedEmission extends Event {
+  readonly kind: 'emitted'
+  readonly engine: EngineID
+  readonly event: unknown
+}
+
 /** What observers hear of, told apart by `kind`. The event is frozen, and shared by all observers. */
-export type Observed = ObservedMessage | ObservedStep | ObservedDeadLetter | ObservedSpawn | ObservedEnd
+export type Observed = ObservedMessage | ObservedStep | ObservedEmission | ObservedDeadLetter | ObservedSpawn | ObservedEnd
 /** Called between steps, with one event at a time, in the order things happened. What it answers is not looked at. */
 export type Observer = (event: Observed) => void
 
@@ -151,6 +158,9 @@ export class Observation {
     }
   }
 }
+
+/** Redacts nothing. */
+export const SHOWN: { readonly redact: Rewrite } = { redact: undefined }
 
 /** What observers may see of a message: a copy, redacted. One whose protocol is not known is not shown at all. */
 export function visible(msg: unknown, entry: { readonly redact: Rewrite } | undefined): unknown {

@@ -13,6 +13,7 @@ import { evaluate } from './evaluation.ts'
 import type { Evaluation } from './evaluation.ts'
 import type { EngineInstance } from './instance.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { SHOWN, visible } from './observation.ts'
 import type { Observation, ObservedStep } from './observation.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { TaskRun, Tasks } from './tasks.ts'
@@ -181,6 +182,9 @@ export class Steps {
         return this.#delivery.lateReply(instance, effect.to, effect.response)
       case 'forward':
         return envelope && this.#delivery.forward(instance, effect.to, envelope)
+      case 'emit':
+        if (this.#observation.isOn) this.#observation.note(this.#scheduler.now(), { kind: 'emitted', engine: instance.id, event: visible(effect.event, SHOWN) })
+        return
       case 'request': {
         const asker = { principal: instance, key: effect.key, engine: instance }
         const pending = this.#delivery.request(asker, effect.to, effect.msg, effect.deadline ?? this.#askDeadline)
