@@ -63,7 +63,7 @@ function row(event: Observed): readonly [who: string, what: string, detail: stri
     case 'message':
       return [`${event.sender.name} → ${event.target.name}`, event.name, fields(event.msg)]
     case 'step':
-      return [event.engine.name, `  on ${event.trigger}`, event.rules.join(', ')]
+      return [event.engine.name, `  on ${event.on === 'started' ? 'start' : event.trigger}`, event.rules.join(', ')]
     case 'dead-letter':
       return [`${event.sender.name} → ${event.target.name}`, event.name, `dead letter: ${event.reason}`]
     case 'emitted':

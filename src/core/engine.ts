@@ -7,7 +7,7 @@ import { assertRule } from './rule.ts'
 import type { RuleTree, Rules } from './rule.ts'
 import { redactionOf } from './schema-walk.ts'
 import type { Rewrite } from './schema-walk.ts'
-import type { AnsweredBy, Asked, Elapsed, InputOf, Outcome, OutputOf, Terminated, Told } from './trigger.ts'
+import type { AnsweredBy, Asked, Elapsed, InputOf, Outcome, OutputOf, Terminated, Told, Trigger } from './trigger.ts'
 
 declare const phantom: unique symbol
 
@@ -19,7 +19,12 @@ export type TimerRules<F extends Family> = { readonly [H in TimersOf<F>]: Rules<
 
 /** A rule for each declared message, task, request and timer, so that none can be forgotten. Rules are pure. */
 export type Behaviour<F extends Family> =
-  & { readonly messages: MessageRules<F>; readonly terminated?: Rules<F, Terminated<F['protocol']>> }
+  & {
+    readonly messages: MessageRules<F>
+    readonly terminated?: Rules<F, Terminated<F['protocol']>>
+    /** The engine's first step, before any message. */
+    readonly started?: Rules<F, Trigger<F['protocol']>>
+  }
   & Needed<'outcomes', OutcomeRules<F>> & Needed<'answers', AnswerRules<F>> & Needed<'timers', TimerRules<F>>
 
 type Live<F> = ServicesOf<F> & ([ResourceOf<F>] extends [never] ? {} : ResourceOf<F>)
@@ -81,6 +86,7 @@ interface AnyDefinition {
     readonly answers?: Rulebook
     readonly timers?: Rulebook
     readonly terminated?: object
+    readonly started?: object
   }
   readonly open?: true
   readonly capacity?: number
@@ -120,6 +126,7 @@ export class EngineFamily {
   readonly answers: ReadonlyMap<string, RuleTree>
   readonly timers: ReadonlyMap<string, RuleTree>
   readonly terminated: RuleTree | undefined
+  readonly started: RuleTree | undefined
   readonly tasks: ReadonlyMap<string, TaskHandler>
   readonly resource: AnyResource | undefined
   readonly open: boolean
@@ -140,6 +147,7 @@ export class EngineFamily {
     this.answers = rulesOf(behaviour.answers)
     this.timers = rulesOf(behaviour.timers)
     this.terminated = behaviour.terminated === undefined ? undefined : assertRule(behaviour.terminated)
+    this.started = behaviour.started === undefined ? undefined : assertRule(behaviour.started)
     this.tasks = new Map(Object.entries(tasks))
     if (resource?.acquire !== undefined) {
       this.resource = resource.release === undefined ? { acquire: resource.acquire } : { acquire: resource.acquire, release: resource.release }

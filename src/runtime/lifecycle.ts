@@ -107,6 +107,7 @@ export class Lifecycle {
     instance.acquiring = undefined
     instance.onStarted?.(undefined)
     instance.onStarted = undefined
+    if (instance.family.started !== undefined) this.#delivery.signal(instance, { on: 'started' }, true)
     if (!instance.queue.isEmpty) this.#scheduler.add(instance)
   }
 

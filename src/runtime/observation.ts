@@ -84,9 +84,9 @@ export interface ObservedEnd extends Event {
 export interface ObservedStep extends Event {
   readonly kind: 'step'
   readonly engine: EngineID
-  /** What was handled: a message, the end of a request of its own, of a task, of a timer, of an engine it watches. */
-  readonly on: 'message' | 'answer' | 'outcome' | 'timer' | 'terminated'
-  /** The message's name, the request's key, the task's name, the timer's handle, the engine's name. */
+  /** What was handled: a message, the end of a request of its own, of a task, of a timer, of an engine it watches; or its own start. */
+  readonly on: 'message' | 'answer' | 'outcome' | 'timer' | 'terminated' | 'started'
+  /** The message's name, the request's key, the task's name, the timer's handle, the engine's name; "" for the start. */
   readonly trigger: string
   /** The names of the functions that decided: guards that were consulted and actions that ran, in order. */
   readonly rules: readonly string[]

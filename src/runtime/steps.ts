@@ -111,6 +111,9 @@ export class Steps {
         if (!isHeard) body.run.controller?.abort()
         return
       }
+      case 'started':
+        this.#take(instance, family.started, ['started', ''], { self, time })
+        return
       case 'terminated':
         this.#take(instance, family.terminated, ['terminated', body.engine.name], { self, time, engine: body.engine, reason: body.reason })
     }
