@@ -8,6 +8,7 @@ import { lifecycle } from './lifecycle.ts'
 import { shareAndRevoke } from './share-and-revoke.ts'
 import { signAndVerify } from './sign-and-verify.ts'
 import { Trace } from './trace.ts'
+import { xstateMachine } from './xstate-machine.ts'
 
 const examples: ReadonlyMap<string, Example> = new Map([
   ['lifecycle', lifecycle],
@@ -15,6 +16,7 @@ const examples: ReadonlyMap<string, Example> = new Map([
   ['encrypt-and-decrypt', encryptAndDecrypt],
   ['share-and-revoke', shareAndRevoke],
   ['custom-engine', customEngine],
+  ['xstate-machine', xstateMachine],
 ])
 
 const USAGE = `usage: npm run example NAME [-- --mermaid]

@@ -42,6 +42,8 @@ export class Trace {
         case 'step':
           return event.on === 'message' || event.on === 'answer'
             ? event.rules.map(rule => `Note over ${participants.id(event.engine)}: ${escaped(sentence(rule))}`) : []
+        case 'emitted':
+          return [`Note over ${participants.id(event.engine)}: ${escaped(shown(event.event))}`]
         case 'spawned':
           return event.parent === undefined ? [] : [`${participants.id(event.parent)}->>${participants.id(event.engine)}: Spawn`]
         case 'dead-letter':
@@ -63,9 +65,11 @@ function row(event: Observed): readonly [who: string, what: string, detail: stri
     case 'message':
       return [`${event.sender.name} → ${event.target.name}`, event.name, fields(event.msg)]
     case 'step':
-      return [event.engine.name, `  on ${event.trigger}`, event.rules.join(', ')]
+      return [event.engine.name, `  on ${event.on === 'started' ? 'start' : event.trigger}`, event.rules.join(', ')]
     case 'dead-letter':
       return [`${event.sender.name} → ${event.target.name}`, event.name, `dead letter: ${event.reason}`]
+    case 'emitted':
+      return [event.engine.name, '  emits', shown(event.event)]
     case 'spawned':
       return [`${event.parent?.name ?? '(host)'} → ${event.engine.name}`, '  spawns', event.family]
     case 'restarted':

@@ -12,6 +12,7 @@ const ALLOWED: { readonly [subpath: string]: readonly string[] } = {
   '.': ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base', 'hpke', 'zod'],
   './crypto': ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base', 'hpke'],
   './simulation': ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base', 'cborg', 'hpke', 'zod'],
+  './xstate': ['xstate', 'zod'],
 }
 
 /** Bundles each subpath of the project at `root` for browsers, from its source. Tells what it weighs. */

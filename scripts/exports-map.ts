@@ -12,6 +12,7 @@ const entry = z.strictObject({ types: z.string(), default: z.string() })
 const manifest = z.object({
   name: z.string(),
   dependencies: z.record(z.string(), z.string()).default({}),
+  peerDependencies: z.record(z.string(), z.string()).default({}),
   exports: z.record(z.string(), z.union([entry, z.string(), z.record(z.string(), z.unknown())])),
 })
 type Manifest = z.infer<typeof manifest>
@@ -62,11 +63,13 @@ export async function exportsMap(root: string): Promise<Findings> {
       .filter(file => !existsSync(join(made, file))).map(file => `${subpath}: leads to ${file}, which the build does not make`))
     if (missing.length > 0) return { problems: missing }
     const consumer = await makeConsumer(root, place, found)
-    const problems = (await Promise.all([
+    const without = await withoutPeers(consumer, found, subpaths)
+    for (const name of Object.keys(found.peerDependencies)) await link(join(root, 'node_modules', name), join(made, 'node_modules', name))
+    const problems = without.concat((await Promise.all([
       importProblems(consumer, found.name, subpaths),
-      typeProblems(consumer, subpaths),
+      typeProblems(consumer, found, subpaths),
       publishProblems(made),
-    ])).flat()
+    ])).flat())
     return { problems, notes: [subpaths.map(({ specifier }) => specifier).join(', ')] }
   } finally {
     await rm(place, { recursive: true, force: true })
@@ -126,6 +129,24 @@ for (const specifier of ${JSON.stringify(internal)}) {
   return endedWell(ran)
 }
 
+/** The optional package that a subpath is for. */
+function peerOf(specifier: string, { name, peerDependencies }: Manifest): string | undefined {
+  return Object.keys(peerDependencies).find(peer => specifier === `${name}/${peer}`)
+}
+
+/** Optional packages each have a subpath of their name; the others work without them, and that one says what is missing. */
+async function withoutPeers(consumer: string, found: Manifest, subpaths: readonly Subpath[]): Promise<readonly string[]> {
+  const expected = subpaths.map(({ specifier }) => [specifier, peerOf(specifier, found)])
+  await writeFile(join(consumer, 'without-peers.mjs'), `
+for (const [specifier, peer] of ${JSON.stringify(expected)}) {
+  const said = await import(specifier).then(() => '', error => error.code + ': ' + error.message)
+  const isRight = peer ? said.startsWith('ERR_MODULE_NOT_FOUND') && said.includes("'" + peer + "'") : said === ''
+  if (!isRight) console.log(specifier + ': without the optional packages, importing it says ' + (said || 'nothing'))
+}
+`)
+  return endedWell(await run(process.execPath, ['without-peers.mjs'], consumer))
+}
+
 /** What a program complained of. One that fails without a word is a problem too. */
 function endedWell(ran: Ran): readonly string[] {
   const problems = linesOf(ran)
@@ -148,10 +169,11 @@ void identity.decrypt
 if (!isGood) console.log('a program that verifies its own commitment finds it wrong')
 `
 
-async function typeProblems(consumer: string, subpaths: readonly Subpath[]): Promise<readonly string[]> {
-  const lines = subpaths.map(({ specifier }, i) => `import * as all${i} from '${specifier}'\nvoid all${i}\n`)
+async function typeProblems(consumer: string, found: Manifest, subpaths: readonly Subpath[]): Promise<readonly string[]> {
+  const importing = (wanted: readonly Subpath[]) => wanted.map(({ specifier }, i) => `import * as all${i} from '${specifier}'\nvoid all${i}\n`).join('')
   await writeFile(join(consumer, 'program.ts'), PROGRAM)
-  await writeFile(join(consumer, 'subpaths.ts'), lines.join(''))
+  await writeFile(join(consumer, 'subpaths.ts'), importing(subpaths.filter(({ specifier }) => peerOf(specifier, found) === undefined)))
+  await writeFile(join(consumer, 'optional.ts'), importing(subpaths.filter(({ specifier }) => peerOf(specifier, found) !== undefined)))
   await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify({
     compilerOptions: {
       target: 'es2024', lib: ['es2024', 'esnext.disposable', 'dom'], types: ['node'], module: 'nodenext', moduleResolution: 'nodenext',
@@ -159,7 +181,11 @@ async function typeProblems(consumer: string, subpaths: readonly Subpath[]): Pro
     },
     files: ['program.ts', 'subpaths.ts'],
   }))
-  const problems = await compile(consumer, 'tsconfig.json')
+  // XState's own declarations don't hold under exactOptionalPropertyTypes, so here no declarations are looked into.
+  await writeFile(join(consumer, 'tsconfig.optional.json'), JSON.stringify({
+    extends: './tsconfig.json', compilerOptions: { skipLibCheck: true }, files: ['optional.ts'],
+  }))
+  const problems = [...await compile(consumer, 'tsconfig.json'), ...await compile(consumer, 'tsconfig.optional.json')]
   return problems.length > 0 ? problems : endedWell(await run(process.execPath, ['program.ts'], consumer))
 }
 

@@ -16,6 +16,7 @@ const LAYERS: { readonly [folder: string]: readonly string[] } = {
   transports: ['core/', 'crypto/'],
   runtime: ['core/', 'stores/store.ts', 'transports/transport.ts'],
   simulation: ['core/', 'crypto/', 'runtime/', 'transports/transport.ts'],
+  xstate: ['core/'],
 }
 
 /** The files that join layers. Nothing imports them. */
@@ -23,6 +24,7 @@ const ENTRIES: { readonly [file: string]: readonly string[] } = {
   'index.ts': ['core/', 'crypto/', 'engines/', 'backends/', 'stores/', 'transports/', 'runtime/'],
   'crypto.ts': ['core/', 'crypto/'],
   'simulation.ts': ['core/', 'crypto/', 'runtime/', 'simulation/', 'transports/transport.ts'],
+  'xstate.ts': ['core/', 'xstate/'],
 }
 
 /** Folders whose index.ts is a declaration, and who may import it. */

@@ -29,7 +29,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
 export type { Node, NodeOptions, SpawnOptions } from './runtime/node.ts'
 export type { Counters } from './runtime/delivery.ts'
 export type {
-  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEnd, ObservedMessage, ObservedRestart, ObservedSpawn, ObservedStep, Observer,
+  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEmission, ObservedEnd, ObservedMessage, ObservedRestart, ObservedSpawn, ObservedStep, Observer,
 } from './runtime/observation.ts'
 export type { AskOptions, Client } from './core/client.ts'
 
@@ -98,7 +98,7 @@ export type { Life, Strategy, Supervision } from './core/supervision.ts'
 export { allOf, always, firstOf, rule } from './core/rule.ts'
 export type { RequestStep, Rules, Step } from './core/rule.ts'
 export {
-  cancel, child, defer, forward, grant, keep, release, reply, request, revoke, send, spawn, stop, task, timer, update, updateMailbox, watch,
+  cancel, child, defer, emit, forward, grant, keep, release, reply, request, revoke, send, spawn, stop, task, timer, update, updateMailbox, watch,
 } from './core/effect.ts'
 export type {
   Effect, MailboxUpdate, Plain, Posting, Reply, Requested, Settlement, Settling, Spawned, Started, Timed, Update,

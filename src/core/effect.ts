@@ -18,7 +18,7 @@ export interface Update<out E> { readonly effect: 'update'; readonly environment
 /** Answers the request being handled, with its success or a refusal. A second answer in one step crashes it. */
 export interface Reply<out R> { readonly effect: 'reply'; readonly response: R }
 /** An effect that any rule may have, beside what becomes of its request. */
-export interface Plain { readonly effect: 'late-reply' | 'send' | 'grant' | 'revoke' | 'watch' | 'release' | 'stop' }
+export interface Plain { readonly effect: 'late-reply' | 'send' | 'grant' | 'revoke' | 'watch' | 'release' | 'emit' | 'stop' }
 /** What may become of a request beside a reply, a task or a request of ours: it is passed on, put off, or kept for later. */
 export interface Settling { readonly effect: 'forward' | 'defer' | 'keep' }
 /** Replaces what is kept with a mailbox. */
@@ -152,6 +152,12 @@ export function revoke(child: EngineID, acquaintance: EngineID): object {
 export function watch(engine: EngineID): Plain
 export function watch(engine: EngineID): object {
   return { effect: 'watch', engine }
+}
+
+/** Tells observers, and nobody else: `{ kind: 'emitted', event }`. What it holds is shown as it is, so no secrets. */
+export function emit(event: object): Plain
+export function emit(event: object): object {
+  return { effect: 'emit', event }
 }
 
 /** Stops a child; without one, this engine. Its own children stop first. */

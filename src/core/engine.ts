@@ -11,7 +11,7 @@ import { redactionOf } from './schema-walk.ts'
 import type { Rewrite } from './schema-walk.ts'
 import { DEFAULT_POLICY, isStrategy, policyOf } from './supervision.ts'
 import type { Life, Policy, Strategy, Supervision } from './supervision.ts'
-import type { AnsweredBy, Asked, Elapsed, InputOf, Outcome, OutputOf, Terminated, Told } from './trigger.ts'
+import type { AnsweredBy, Asked, Elapsed, InputOf, Outcome, OutputOf, Terminated, Told, Trigger } from './trigger.ts'
 
 declare const phantom: unique symbol
 
@@ -23,7 +23,12 @@ export type TimerRules<F extends Family> = { readonly [H in TimersOf<F>]: Rules<
 
 /** A rule for each declared message, task, request and timer, so that none can be forgotten. Rules are pure. */
 export type Behaviour<F extends Family> =
-  & { readonly messages: MessageRules<F>; readonly terminated?: Rules<F, Terminated<F['protocol']>> }
+  & {
+    readonly messages: MessageRules<F>
+    readonly terminated?: Rules<F, Terminated<F['protocol']>>
+    /** The engine's first step, before any message. */
+    readonly started?: Rules<F, Trigger<F['protocol']>>
+  }
   & Needed<'outcomes', OutcomeRules<F>> & Needed<'answers', AnswerRules<F>> & Needed<'timers', TimerRules<F>>
 
 type Live<F> = ServicesOf<F> & ([ResourceOf<F>] extends [never] ? {} : ResourceOf<F>)
@@ -92,6 +97,7 @@ interface AnyDefinition {
     readonly answers?: Rulebook
     readonly timers?: Rulebook
     readonly terminated?: object
+    readonly started?: object
   }
   readonly open?: true
   readonly mailboxes?: Mailboxes<unknown>
@@ -131,6 +137,7 @@ export class EngineFamily {
   readonly answers: ReadonlyMap<string, RuleTree>
   readonly timers: ReadonlyMap<string, RuleTree>
   readonly terminated: RuleTree | undefined
+  readonly started: RuleTree | undefined
   readonly tasks: ReadonlyMap<string, TaskHandler>
   readonly resource: AnyResource | undefined
   readonly open: boolean
@@ -157,6 +164,7 @@ export class EngineFamily {
     this.answers = rulesOf(behaviour.answers)
     this.timers = rulesOf(behaviour.timers)
     this.terminated = behaviour.terminated === undefined ? undefined : assertRule(behaviour.terminated)
+    this.started = behaviour.started === undefined ? undefined : assertRule(behaviour.started)
     this.tasks = new Map(Object.entries(tasks))
     if (resource?.acquire !== undefined) {
       this.resource = resource.release === undefined ? { acquire: resource.acquire } : { acquire: resource.acquire, release: resource.release }

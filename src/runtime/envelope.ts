@@ -53,6 +53,7 @@ export type SignalBody =
   | { readonly on: 'unanswered'; readonly pending: Pending; readonly failure: FailureCode }
   | { readonly on: 'elapsed'; readonly timer: Elapsing }
   | { readonly on: 'outcome'; readonly run: TaskRun }
+  | { readonly on: 'started' }
   | { readonly on: 'terminated'; readonly engine: EngineID; readonly reason: EndReason }
 
 export class Signal implements Queued {

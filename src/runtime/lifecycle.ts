@@ -133,6 +133,7 @@ export class Lifecycle {
     instance.acquiring = undefined
     instance.onStarted?.(undefined)
     instance.onStarted = undefined
+    if (instance.family.started !== undefined) this.#delivery.signal(instance, { on: 'started' }, true)
     if (instance.hasNext) this.#scheduler.add(instance)
   }
 

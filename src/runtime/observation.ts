@@ -101,16 +101,23 @@ export interface ObservedEnd extends Event {
 export interface ObservedStep extends Event {
   readonly kind: 'step'
   readonly engine: EngineID
-  /** What was handled: a message, the end of a request of its own, of a task, of a timer, of an engine it watches. */
-  readonly on: 'message' | 'answer' | 'outcome' | 'timer' | 'terminated'
-  /** The message's name, the request's key, the task's name, the timer's handle, the engine's name. */
+  /** What was handled: a message, the end of a request of its own, of a task, of a timer, of an engine it watches; or its own start. */
+  readonly on: 'message' | 'answer' | 'outcome' | 'timer' | 'terminated' | 'started'
+  /** The message's name, the request's key, the task's name, the timer's handle, the engine's name; "" for the start. */
   readonly trigger: string
   /** The names of the functions that decided: guards that were consulted and actions that ran, in order. */
   readonly rules: readonly string[]
 }
 
+/** What a step told observers, by the effect `emit`. Nothing in it is redacted. */
+export interface ObservedEmission extends Event {
+  readonly kind: 'emitted'
+  readonly engine: EngineID
+  readonly event: unknown
+}
+
 /** What observers hear of, told apart by `kind`. The event is frozen, and shared by all observers. */
-export type Observed = ObservedMessage | ObservedStep | ObservedDeadLetter | ObservedSpawn | ObservedRestart | ObservedEnd
+export type Observed = ObservedMessage | ObservedStep | ObservedEmission | ObservedDeadLetter | ObservedSpawn | ObservedRestart | ObservedEnd
 /** Called between steps, with one event at a time, in the order things happened. What it answers is not looked at. */
 export type Observer = (event: Observed) => void
 
@@ -168,6 +175,9 @@ export class Observation {
     }
   }
 }
+
+/** Redacts nothing. */
+export const SHOWN: { readonly redact: Rewrite } = { redact: undefined }
 
 /** What observers may see of a message: a copy, redacted. One whose protocol is not known is not shown at all. */
 export function visible(msg: unknown, entry: { readonly redact: Rewrite } | undefined): unknown {

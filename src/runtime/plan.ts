@@ -17,6 +17,7 @@ import type { EngineInstance } from './instance.ts'
 export type Outgoing =
   | { readonly kind: 'answer'; readonly response: object }
   | { readonly kind: 'late-answer'; readonly response: object; readonly to: { readonly sender: EngineID; readonly id: number } }
+  | { readonly kind: 'emit'; readonly event: object }
   | { readonly kind: 'forward'; readonly to: EngineID; readonly mailbox: MailboxID }
   | { readonly kind: 'request'; readonly to: EngineID; readonly mailbox: MailboxID; readonly msg: object; readonly key: string; readonly deadline: number | undefined }
 
@@ -44,6 +45,7 @@ interface Fields {
   readonly config?: unknown
   readonly supervision?: unknown
   readonly engine?: unknown
+  readonly event?: unknown
   readonly child?: unknown
   readonly acquaintance?: unknown
   readonly handle?: unknown
@@ -223,6 +225,9 @@ export class StepPlan implements Gatherer {
         this.mailboxStates.push({ mailbox: id, state: effect.state })
         return
       }
+      case 'emit':
+        this.messages.push({ kind: 'emit', event: data(effect.event, 'emit') })
+        return
       case 'stop':
         this.stops.push(effect.child === undefined ? undefined : this.#child(effect.child, 'stop'))
         return

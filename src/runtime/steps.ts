@@ -9,6 +9,7 @@ import type { SignalBody } from './envelope.ts'
 import { evaluate } from './evaluation.ts'
 import type { EngineInstance } from './instance.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { SHOWN, visible } from './observation.ts'
 import type { Observation, ObservedStep } from './observation.ts'
 import { StepPlan } from './plan.ts'
 import type { Outgoing, Starting } from './plan.ts'
@@ -110,6 +111,9 @@ export class Steps {
         if (!isHeard) body.run.controller?.abort()
         return
       }
+      case 'started':
+        this.#take(instance, family.started, 'started', '', { self, time })
+        return
       case 'terminated':
         this.#take(instance, family.terminated, 'terminated', body.engine.name, { self, time, engine: body.engine, reason: body.reason })
     }
@@ -198,6 +202,9 @@ export class Steps {
         return this.#delivery.lateReply(instance, message.to, message.response)
       case 'forward':
         return envelope && this.#delivery.forward(instance, message.to, message.mailbox, envelope)
+      case 'emit':
+        if (this.#observation.isOn) this.#observation.note(this.#scheduler.now(), { kind: 'emitted', engine: instance.id, event: visible(message.event, SHOWN) })
+        return
       case 'request': {
         const asker = { principal: instance, key: message.key, engine: instance }
         const pending = this.#delivery.request(asker, message.to, message.mailbox, message.msg, message.deadline ?? this.#askDeadline)

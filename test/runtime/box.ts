@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { always, bytes, defineEngine, defineProtocol, exchange, keep } from '../../src/index.ts'
-import type { Answered, Ask, Asked, ConfigOf, Definition, Elapsed, Engine, Life, Outcome, ProtocolOf, ReplyTo, ResponseOf, Rules, Step, Terminated, Told } from '../../src/index.ts'
+import type { Answered, Ask, Asked, ConfigOf, Definition, Elapsed, Engine, Life, Outcome, ProtocolOf, ReplyTo, ResponseOf, Rules, Step, Terminated, Told, Trigger } from '../../src/index.ts'
 import type { RequestStep } from '../../src/index.ts'
 
 /** An engine whose rules each test writes: a box that can be put into, and asked of. */
@@ -44,6 +44,7 @@ export interface BoxRules {
   readonly answered?: Rule<Answered<BoxProtocol, 'ask', ResponseOf<BoxProtocol, 'GetRequest'>>, Step<Box>>
   readonly elapsed?: Rule<Elapsed<BoxProtocol, 'tick' | 'tock'>, Step<Box>>
   readonly terminated?: Rule<Terminated<BoxProtocol>, Step<Box>>
+  readonly started?: Rule<Trigger<BoxProtocol>, Step<Box>>
   readonly work?: Handler
   readonly acquire?: (signal: AbortSignal) => { readonly opened: string } | Promise<{ readonly opened: string }>
   readonly release?: () => void | Promise<void>
@@ -71,6 +72,7 @@ export function box(rules: BoxRules): Engine<Box> {
       answers: { ask: always(rules.answered ?? nothing) },
       timers: { tick: always(rules.elapsed ?? nothing), tock: always(rules.elapsed ?? nothing) },
       terminated: always(rules.terminated ?? nothing),
+      ...rules.started && { started: always(rules.started) },
     },
     tasks: { work: rules.work ?? (({ n }) => n) },
     resource: {

@@ -95,6 +95,38 @@ describe('life', () => {
     })
   })
 
+  test.each([false, true])('S28: the rule for the start is the first step, after acquire (slow: %s), even if messages waited', async isSlow => {
+    const { sim, node, a } = world()
+    const order: string[] = []
+    await sim.run(async () => {
+      const gate = deferred<{ opened: string }>()
+      const starting = node.spawn(box({
+        acquire: () => { order.push('acquire'); return isSlow ? gate.promise : { opened: 'it' } },
+        started: (_t, _c, e) => { order.push('started'); return [update({ ...e, log: [7] }), timer('tick', { after: 3 })] },
+        elapsed: (_t, _c, e) => { order.push(`elapsed ${e.log[0]}`); return [] },
+        put: (t, _c, e) => { order.push(`put ${t.msg.n} ${e.log[0]}`); return [] },
+      }), { name: 'box' })
+      const to: EngineRef<BoxProtocol> = refOf(node.id, 'box')
+      a.tell(to, { type: 'Put', n: 1 })
+      await sim.sleep(1)
+      gate.resolve({ opened: 'it' })
+      await starting
+      await sim.sleep(5)
+      expect(order).toEqual(['acquire', 'started', 'put 1 7', 'elapsed 7'])
+      await node.stop()
+    })
+  })
+
+  test('S29: a start whose step crashes is a crash', async () => {
+    const { sim, node, ends } = world()
+    await sim.run(async () => {
+      await node.spawn(box({ started: () => { throw new Error('no') } }), { name: 'box', supervision: { crash: 'stop' } })
+      await sim.sleep(1)
+      expect(ends()).toEqual(['box crashed'])
+      await node.stop()
+    })
+  })
+
   test('S28: an engine that cannot start ends with start-failed, and whoever asked is told', async () => {
     const failures: [string, BoxRules][] = [
       ['throws', { acquire: () => { throw new Error('no device') } }],

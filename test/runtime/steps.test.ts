@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
-  allOf, always, cancel, child, createNode, firstOf, forward, grant, keep, reply, request, rule, send, spawn, stop, task, timer, update, watch,
+  allOf, always, cancel, child, createNode, emit, firstOf, forward, grant, keep, reply, request, rule, send, spawn, stop, task, timer, update, watch,
 } from '../../src/index.ts'
 import type { EngineRef, Observed, Rules, Told } from '../../src/index.ts'
 import { simulate } from '../../src/simulation.ts'
@@ -369,6 +369,28 @@ describe('steps', () => {
     off()
     expect(await readsOf()).toBe(unobserved)
     await own.stop()
+  })
+
+  test('S12 S16: what is emitted is observed as a copy after its step, among the messages, and not when the step crashes', async () => {
+    const seen: unknown[] = []
+    const event = { type: 'counted', n: 1 }
+    await withBox({ put: t => [stop(), emit(event), ...t.msg.n > 0 ? [] : [send(t.self, { type: 'Put', n: 1 })], emit({ type: 'second' })] }, async (to, { sim, node }) => {
+      node.observe(each => void (each.kind === 'emitted' ? seen.push(each.event) : each.kind === 'step' || each.kind === 'ended' ? seen.push(each.kind) : undefined))
+      node.client('a').tell(to, { type: 'Put', n: 1 })
+      await sim.sleep(1)
+    })
+    expect(seen).toEqual(['step', event, { type: 'second' }, 'ended'])
+    expect(seen[1]).not.toBe(event)
+    for (const bad of [{ type: 'odd', f: () => {} }, 'text', undefined]) {
+      await withBox({ put: () => [emit({ type: 'first' }), emit(bad as object)] }, async (to, { sim, node }) => {
+        const heard: Observed[] = []
+        node.observe(each => void heard.push(each))
+        node.client('a').tell(to, { type: 'Put', n: 1 })
+        await sim.sleep(1)
+        expect(heard.map(each => each.kind)).not.toContain('emitted')
+        expect(heard).toContainEqual(expect.objectContaining({ kind: 'ended', reason: 'crashed' }))
+      })
+    }
   })
 
   test('watching needs a rule to hear of it', async () => {

@@ -1,0 +1,102 @@
+import { createActor, createMachine } from 'xstate'
+import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine, AnyStateNode, EventObject, ExecutableActionObject } from 'xstate'
+import { Fault } from '../core/errors.ts'
+import { Gathering, NO_WAITS } from './deeds.ts'
+import type { Declared } from './deeds.ts'
+import { SPAWN, notHosted } from './refusals.ts'
+import { Snapshots } from './snapshots.ts'
+import type { Deed, MachineState } from './state.ts'
+
+/** What an event made of a state. */
+export interface Transition {
+  readonly state: MachineState
+  readonly deeds: readonly Deed[]
+}
+
+/**
+ * A machine as a pure function of state and event. It calls what XState's `transition()` calls, with one scope for all events in
+ * place of an actor for each, so that neither the context's factory nor the initial state is gone through again.
+ */
+export class HostedMachine {
+  readonly #machine: AnyStateMachine
+  readonly #snapshots: Snapshots
+  readonly #declared: Declared
+  readonly #scope: AnyActorScope
+  #actions: ExecutableActionObject[] = []
+
+  constructor(machine: AnyStateMachine, nodes: readonly AnyStateNode[], deadlines: Declared['deadlines']) {
+    this.#machine = machine
+    this.#snapshots = new Snapshots(machine, nodes)
+    this.#declared = {
+      actions: machine.implementations.actions, invocations: new Set(nodes.flatMap(node => node.invoke.map(({ id }) => id))), deadlines,
+    }
+    const self = createActor(createMachine({}))
+    const { system } = self
+    this.#scope = {
+      self: new Proxy(self, { get: (_target, property) => property === 'system' ? system : refuseSelf(property) }),
+      system, id: '', sessionId: '', logger() {}, defer() {}, emit() {}, stopChild() {},
+      actionExecutor: action => void this.#actions.push(action),
+    }
+  }
+
+  /** The initial state. What it wants done waits in `first` until the engine has started. */
+  initial(input: unknown): MachineState {
+    const [snapshot, actions] = this.#run(() => this.#machine.getInitialSnapshot(this.#scope, input))
+    const gathering = new Gathering(NO_WAITS, this.#declared)
+    const { waits } = this.#gather(gathering, actions, snapshot, undefined)
+    return this.#snapshots.first(snapshot, waits, gathering.deeds)
+  }
+
+  /** The initial state again, once what it wants done is being done. */
+  started(state: MachineState): Transition {
+    return { state: this.#snapshots.started(state), deeds: state.first ?? [] }
+  }
+
+  /** Answers `undefined` when the machine has no transition for the event in this state. */
+  next(state: MachineState, event: EventObject): Transition | undefined {
+    return state.status === 'active' ? this.#next(state, event, undefined) : undefined
+  }
+
+  /** The event of a timer that has run out. */
+  elapsed(state: MachineState, handle: string): Transition | undefined {
+    const gathering = new Gathering(state.waits, this.#declared)
+    const event = gathering.elapsed(handle)
+    return event === undefined ? undefined : this.#next(state, event, gathering)
+  }
+
+  #next(before: MachineState, event: EventObject, elapsed: Gathering | undefined): Transition | undefined {
+    const previous = this.#snapshots.of(before)
+    const [snapshot, actions] = this.#run(() => this.#machine.transition(previous, event, this.#scope))
+    if (actions.length === 0 && elapsed === undefined && snapshot.status === 'active') {
+      if (snapshot === previous) return previous.can(event) ? { state: before, deeds: [] } : undefined
+      if (snapshot.children !== previous.children) throw notHosted(SPAWN)
+      return { state: this.#snapshots.next(snapshot, before.waits, before, previous), deeds: [] }
+    }
+    if (snapshot.status === 'error') {
+      throw new Fault('invalid-effect', `The machine ${this.#machine.id} has no transition for ${event.type}: add onError to what invokes the task`, { cause: snapshot.error })
+    }
+    const gathering = elapsed ?? new Gathering(before.waits, this.#declared)
+    const { waits, deeds } = this.#gather(gathering, actions, snapshot, previous)
+    return { state: this.#snapshots.next(snapshot, waits, before, previous), deeds }
+  }
+
+  #run(work: () => AnyMachineSnapshot): [snapshot: AnyMachineSnapshot, actions: readonly ExecutableActionObject[]] {
+    const actions: ExecutableActionObject[] = []
+    this.#actions = actions
+    return [work(), actions]
+  }
+
+  #gather(gathering: Gathering, actions: readonly ExecutableActionObject[], { children, status }: AnyMachineSnapshot, previous: AnyMachineSnapshot | undefined): Gathering {
+    for (const action of actions) gathering.add(action)
+    // An actor that no invocation made was spawned by an assign, or by the factory of the context. XState would never start it.
+    const isOurs = (id: string, actor: unknown) => gathering.invoked.has(actor) || actor === previous?.children[id]
+    if (children !== previous?.children && !Object.entries(children).every(([id, actor]) => isOurs(id, actor))) throw notHosted(SPAWN)
+    if (status === 'done') gathering.end()
+    return gathering
+  }
+}
+
+function refuseSelf(property: string | symbol): never {
+  throw notHosted(property === '_parent' ? 'sendParent: use a named action that gives the effect send(to, message)'
+    : `"self", nor its ${String(property)}: an engine's own EngineID is "self" in the scene of a named action, and raise sends to the machine itself`)
+}

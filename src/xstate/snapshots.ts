@@ -1,0 +1,84 @@
+import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode } from 'xstate'
+import { Fault } from '../core/errors.ts'
+import type { Deed, MachineState, Waits } from './state.ts'
+
+/**
+ * Turns XState's snapshots into data and back. The snapshot that a state was made from is remembered beside it, so that going back
+ * costs nothing; without it the same one is made anew.
+ */
+export class Snapshots {
+  readonly #machine: AnyStateMachine
+  readonly #nodes: ReadonlyMap<string, AnyStateNode>
+  readonly #known = new WeakMap<MachineState, AnyMachineSnapshot>()
+
+  constructor(machine: AnyStateMachine, nodes: readonly AnyStateNode[]) {
+    this.#machine = machine
+    this.#nodes = new Map(nodes.map(node => [node.id, node]))
+  }
+
+  /** The state before the first one: nothing of it is kept. */
+  first(snapshot: AnyMachineSnapshot, waits: Waits, first: readonly Deed[]): MachineState {
+    const { value, context, output, _nodes: nodes, historyValue } = snapshot
+    const state = { status: statusOf(snapshot), value, context, output, nodes: idsOf(nodes), history: historyOf(historyValue), waits, first }
+    return this.#remembered(state, snapshot)
+  }
+
+  /** The state after `before`, whose snapshot was `previous`. What did not change stays the same object. */
+  next(snapshot: AnyMachineSnapshot, waits: Waits, before: MachineState, previous: AnyMachineSnapshot): MachineState {
+    const { value, context, output, _nodes: nodes, historyValue } = snapshot
+    return this.#remembered({
+      status: statusOf(snapshot), value, context, output,
+      nodes: nodes === previous._nodes ? before.nodes : idsOf(nodes),
+      history: historyValue === previous.historyValue ? before.history : historyOf(historyValue),
+      waits,
+    }, snapshot)
+  }
+
+  /** The same state, under way. */
+  started({ first: _done, ...state }: MachineState): MachineState {
+    return this.#remembered(state, this.of(state))
+  }
+
+  #remembered(state: MachineState, snapshot: AnyMachineSnapshot): MachineState {
+    this.#known.set(state, snapshot)
+    return state
+  }
+
+  of(state: MachineState): AnyMachineSnapshot {
+    return this.#known.get(state) ?? this.#revived(state)
+  }
+
+  #revived(state: MachineState): AnyMachineSnapshot {
+    const { status, value, context, output } = state
+    const historyValue = Object.fromEntries(Object.entries(state.history).map(([id, nodes]) => [id, this.#nodesOf(nodes)]))
+    const resolved: AnyMachineSnapshot = this.#machine.resolveState({ value, context, status, output, historyValue })
+    // XState finds the nodes in an order of its own, and has no actors: of ours it needs no more than their ids, to stop them.
+    const children = Object.fromEntries(Object.keys(state.waits.tasks).map(id => [id, { id }]))
+    const snapshot = Object.assign(resolved, { _nodes: this.#nodesOf(state.nodes), value, children })
+    this.#known.set(state, snapshot)
+    return snapshot
+  }
+
+  #nodesOf(ids: readonly string[]): AnyStateNode[] {
+    return ids.map(id => {
+      const node = this.#nodes.get(id)
+      if (node === undefined) throw new Fault('invalid-definition', `The machine ${this.#machine.id} has no state ${id}`)
+      return node
+    })
+  }
+}
+
+function statusOf({ status, error }: AnyMachineSnapshot): MachineState['status'] {
+  if (status === 'active' || status === 'done') return status
+  throw error ?? new Fault('invalid-effect', 'The machine was sent xstate.stop: an engine ends by the effect stop()')
+}
+
+type Identified = readonly { readonly id: string }[]
+
+function idsOf(nodes: Identified): readonly string[] {
+  return nodes.map(({ id }) => id)
+}
+
+function historyOf(history: { readonly [id: string]: Identified }): MachineState['history'] {
+  return Object.fromEntries(Object.entries(history).map(([id, nodes]) => [id, idsOf(nodes)]))
+}

@@ -1,0 +1,38 @@
+import type { EventObject, StateValue } from 'xstate'
+
+/** The environment of a hosted machine. All of it is data, and a machine goes on from what is here and nothing else. */
+export interface MachineState {
+  readonly status: 'active' | 'done'
+  readonly value: StateValue
+  readonly context: object
+  readonly output: unknown
+  /** The ids of the active states, in the order in which XState has them: it decides whose transitions come first. */
+  readonly nodes: readonly string[]
+  /** For each history state that has something to remember, the ids of those states. */
+  readonly history: { readonly [id: string]: readonly string[] }
+  readonly waits: Waits
+  /** What entering the initial state wants done, until the engine has started. */
+  readonly first?: readonly Deed[]
+}
+
+/** What the machine waits for. */
+export interface Waits {
+  /** The key of the task that is under way for an invocation. */
+  readonly tasks: { readonly [invocation: string]: string }
+  /** By its timer's handle, an event that is on its way: `raise` with a delay, which is also what `after` is. */
+  readonly timers: { readonly [handle: string]: { readonly id: string; readonly event: EventObject } }
+  /** The timer that `cancel` with this id ends: the last one set under it. */
+  readonly cancellable: { readonly [id: string]: string }
+  /** Numbers tasks and timers, so that none is taken for an earlier one. */
+  readonly count: number
+}
+
+/** Something that the machine wants done: a named action of its author's, or an effect. */
+export type Deed = NamedDeed | { readonly effect: string }
+
+export interface NamedDeed {
+  readonly action: string
+  readonly params: unknown
+  readonly event: EventObject
+  readonly context: object
+}
