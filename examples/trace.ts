@@ -48,6 +48,8 @@ export class Trace {
           return [`${participants.id(event.sender)}-x${participants.id(event.target)}: ${escaped(`${event.name} (${event.reason})`)}`]
         case 'ended':
           return event.reason === 'stopped' ? [] : [`Note over ${participants.id(event.engine)}: ${escaped(sentence(event.reason))}`]
+        case 'link':
+          return []
       }
     })
     return ['sequenceDiagram', ...[...participants.declarations(), '', ...lines].map(line => line === '' ? '' : `    ${line}`)].join('\n')
@@ -68,6 +70,8 @@ function row(event: Observed): readonly [who: string, what: string, detail: stri
       return [`${event.parent?.name ?? '(host)'} → ${event.engine.name}`, '  spawns', event.family]
     case 'ended':
       return [event.engine.name, '  ended', event.reason]
+    case 'link':
+      return [`(this node) ↔ ${event.peer.slice(0, 10)}…`, `  ${event.state}`, event.reason ?? '']
   }
 }
 

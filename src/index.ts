@@ -29,7 +29,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
 export type { Node, NodeOptions, SpawnOptions } from './runtime/node.ts'
 export type { Counters } from './runtime/delivery.ts'
 export type {
-  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEnd, ObservedMessage, ObservedSpawn, ObservedStep, Observer,
+  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEnd, ObservedLink, ObservedMessage, ObservedSpawn, ObservedStep, Observer,
 } from './runtime/observation.ts'
 export type { AskOptions, Client } from './core/client.ts'
 

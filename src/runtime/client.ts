@@ -1,18 +1,17 @@
-import * as z from 'zod'
 import type { AskOptions, Client } from '../core/client.ts'
 import { copyData } from '../core/data.ts'
 import { hasNames } from '../core/engine-id.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
 import { Failed, Fault, IpseError, Refused } from '../core/errors.ts'
 import type { FailureCode, Refusal } from '../core/errors.ts'
-import { refuse } from '../core/protocol.ts'
 import type { MessageOf, NoMore, Protocol, RequestOf, SuccessOf } from '../core/protocol.ts'
-import { clipped, refusalOf } from '../core/schema.ts'
+import { clipped } from '../core/schema.ts'
 import type { BoundaryCode } from '../core/schema.ts'
 import { resolutionOf } from '../core/schema-walk.ts'
 import type { Rewrite } from '../core/schema-walk.ts'
 import type { MessageEntry } from '../core/engine.ts'
-import { nameOf } from './delivery.ts'
+import { admit } from './admission.ts'
+import type { Admission } from './admission.ts'
 import type { Delivery } from './delivery.ts'
 import type { Principal } from './envelope.ts'
 import type { Asker, Pending } from './pending.ts'
@@ -107,17 +106,7 @@ export class HostClient implements Client, Principal {
     const target = this.#parts.delivery.find(to)
     // A stranger learns nothing of the protocol: delivery turns it away before any check.
     if (target === undefined || !target.knows(this)) return { msg }
-    const name = nameOf(msg)
-    const entry = target.family.messages.get(name)
-    if (entry === undefined || (as === 'request' && !entry.isRequest)) {
-      const what = name === '' ? 'a message needs a type' : `${target.family.id} has no ${as} ${JSON.stringify(name)}`
-      return { refusal: refuse('malformed', clipped(`Malformed request: ${what}`)) }
-    }
-    const resolved = this.#resolution(entry)?.(msg) ?? msg
-    const result = checked(entry, resolved)
-    if (result.success) return { msg: resolved }
-    const { code, err } = refusalOf(result.error, entry.fields)
-    return { refusal: refuse(code, err) }
+    return admit(target.family, msg, as, (entry, given) => this.#resolution(entry)?.(given) ?? given)
   }
 
   readonly #resolutions = new WeakMap<MessageEntry, { readonly resolve: Rewrite }>()
@@ -187,8 +176,6 @@ class ClientAsk implements Asker {
   }
 }
 
-type Admission = { readonly msg: unknown; readonly refusal?: never } | { readonly refusal: Refusal }
-
 type Settle = (response: unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void) => void
 
 /** A copy of what host code sends. Reading it may run the host's code: getters, proxies. */
@@ -198,15 +185,6 @@ function copied(message: unknown, what: string): unknown {
   } catch (cause) {
     if (cause instanceof IpseError) throw cause
     throw new Fault('not-encodable', `${what} can't be read: see the cause`, { cause })
-  }
-}
-
-/** Checking runs the refinements of the schema's author. */
-function checked(entry: MessageEntry, message: unknown): z.ZodSafeParseResult<unknown> {
-  try {
-    return z.safeParse(entry.schema, message)
-  } catch (cause) {
-    throw new Fault('invalid-definition', `The schema of ${entry.name} can't check a message: refinements must answer at once, and not throw`, { cause })
   }
 }
 

@@ -181,7 +181,7 @@ export class RuntimeNode implements Node {
   counters(): Counters {
     let queued = 0
     for (const { queue } of this.#delivery.engines.values()) for (const item of queue) if (item.kind !== 'signal') queued++
-    return { ...this.#delivery.counters, queued, arrived: 0, deferred: 0, handedToTransport: 0 }
+    return { ...this.#delivery.counters, queued, deferred: 0, handedToTransport: 0, uncertain: 0 }
   }
 
   async stop(engine?: EngineID): Promise<void> {
