@@ -240,6 +240,7 @@ export class Delivery {
         kind: 'message', sender, target: asker.principal.id, name: pending.entry?.response.name ?? '',
         id: 0, inReplyTo: pending.id, msg: visible(response, pending.entry?.response),
       })
+      this.#scheduler.wake()
     }
     if (asker.far !== undefined) {
       asker.far.replied(sender, response, pending.entry)
@@ -259,6 +260,7 @@ export class Delivery {
     this.#observation.note(this.#scheduler.now(), {
       kind: 'dead-letter', sender, target: frozenID(to), name: entry?.response.name ?? '', reason, msg: visible(response, entry?.response),
     })
+    this.#scheduler.wake()
   }
 
   /** Tells whoever asked that no answer will come, unless one has. */
