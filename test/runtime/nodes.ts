@@ -1,5 +1,7 @@
 import { memoryNetwork } from '../../src/index.ts'
 import type { Client, MemoryNetwork, Node, NodeOptions, Observed } from '../../src/index.ts'
+import { formatIdentityName } from '../../src/crypto/identity-name.ts'
+import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'
 import { simulate } from '../../src/simulation.ts'
 import type { Simulation } from '../../src/simulation.ts'
 import type { NodeID } from '../../src/index.ts'
@@ -45,6 +47,11 @@ export function pair(seed: number, options: { readonly here?: NodeOptions; reado
 /** What the counting law leaves over, on each node. */
 export function laws(...places: readonly Place[]): readonly number[] {
   return places.map(({ node }) => lawOf(node))
+}
+
+/** A NodeID, the same for the same number. */
+export function nodeID(n: number): NodeID {
+  return formatIdentityName({ sign: { suite: ed25519Suite, publicKey: ed25519Suite.publicKey(new Uint8Array(32).fill(n)) } })
 }
 
 export const BOOT = 'b0'.repeat(16)
