@@ -52,6 +52,8 @@ export class Trace {
           return [`Note over ${participants.id(event.engine)}: Restarted`]
         case 'ended':
           return event.reason === 'stopped' ? [] : [`Note over ${participants.id(event.engine)}: ${escaped(sentence(event.reason))}`]
+        case 'link':
+          return []
       }
     })
     return ['sequenceDiagram', ...[...participants.declarations(), '', ...lines].map(line => line === '' ? '' : `    ${line}`)].join('\n')
@@ -76,6 +78,8 @@ function row(event: Observed): readonly [who: string, what: string, detail: stri
       return [event.engine.name, '  restarts', `for the ${ordinal(event.restarts)} time`]
     case 'ended':
       return [event.engine.name, '  ended', event.reason]
+    case 'link':
+      return [`(this node) ↔ ${event.peer.slice(0, 10)}…`, `  ${event.state}`, event.reason ?? '']
   }
 }
 

@@ -1,3 +1,4 @@
+import { bytesToHex } from '@noble/hashes/utils.js'
 import { encryptTo } from './crypto/ciphertext.ts'
 import { verifyCommitment } from './crypto/commitment.ts'
 import { formatIdentityName, parseIdentityName } from './crypto/identity-name.ts'
@@ -16,22 +17,28 @@ import { platformHost } from './runtime/platform.ts'
 
 /**
  * Makes a node in this process, under a NodeID of its own. Needs no service, no file and no configuration. Rejects with
- * `invalid-argument` for a setting that is no positive, finite number.
+ * `invalid-argument` for a setting that is no positive, finite number, and as its transport does when that can't be opened.
  */
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
-  // The name is an Ed25519 public key. Its secret would sign handshakes with other nodes; this node speaks to none.
+  // The name is an Ed25519 public key. Its secret would sign handshakes; no transport here asks for one.
   const secretKey = ed25519Suite.generate(randomBytes)
   const publicKey = ed25519Suite.publicKey(secretKey)
   secretKey.fill(0)
-  return new RuntimeNode({ id: formatIdentityName({ sign: { suite: ed25519Suite, publicKey } }), host: platformHost(), options })
+  const id = formatIdentityName({ sign: { suite: ed25519Suite, publicKey } })
+  const node = new RuntimeNode({ id, boot: bytesToHex(randomBytes(16)), host: platformHost(), options })
+  await node.open()
+  return node
 }
 
 export type { Node, NodeOptions, SpawnOptions } from './runtime/node.ts'
 export type { Counters } from './runtime/delivery.ts'
 export type {
-  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEmission, ObservedEnd, ObservedMessage, ObservedRestart, ObservedSpawn, ObservedStep, Observer,
+  DeadLetterReason, Observed, ObservedDeadLetter, ObservedEmission, ObservedEnd, ObservedLink, ObservedMessage, ObservedRestart, ObservedSpawn, ObservedStep, Observer,
 } from './runtime/observation.ts'
 export type { AskOptions, Client } from './core/client.ts'
+export { memoryNetwork } from './transports/memory/index.ts'
+export type { MemoryNetwork } from './transports/memory/network.ts'
+export type { Link, LinkEvents, Transport, TransportEvents } from './transports/transport.ts'
 
 // ── identities ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,4 +1,3 @@
-import * as z from 'zod'
 import type { AskOptions, Client } from '../core/client.ts'
 import { copyData } from '../core/data.ts'
 import type { Posting } from '../core/effect.ts'
@@ -6,16 +5,17 @@ import { hasNames } from '../core/engine-id.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
 import { Failed, Fault, IpseError, Refused } from '../core/errors.ts'
 import type { FailureCode, Refusal } from '../core/errors.ts'
-import { refuse } from '../core/protocol.ts'
 import type { MailboxID } from '../core/trigger.ts'
 import type { MessageOf, NoMore, Protocol, RequestOf, SuccessOf } from '../core/protocol.ts'
-import { clipped, refusalOf } from '../core/schema.ts'
+import { clipped } from '../core/schema.ts'
 import type { BoundaryCode } from '../core/schema.ts'
 import { resolutionOf } from '../core/schema-walk.ts'
 import type { Rewrite } from '../core/schema-walk.ts'
 import type { MessageEntry } from '../core/engine.ts'
+import { admit } from './admission.ts'
+import type { Admission } from './admission.ts'
 import type { Delivery } from './delivery.ts'
-import { Envelope, nameOf } from './envelope.ts'
+import { Envelope } from './envelope.ts'
 import type { Principal } from './envelope.ts'
 import type { Asker, Pending } from './pending.ts'
 
@@ -109,17 +109,7 @@ export class HostClient implements Client, Principal {
     const target = this.#parts.delivery.find(to)
     // A stranger learns nothing of the protocol: delivery turns it away before any check.
     if (target === undefined || !target.knows(this)) return { msg }
-    const name = nameOf(msg)
-    const entry = target.family.message(name)
-    if (entry === undefined || (as === 'request' && !entry.isRequest)) {
-      const what = name === '' ? 'a message needs a type' : `${target.family.id} has no ${as} ${JSON.stringify(name)}`
-      return { refusal: refuse('malformed', clipped(`Malformed request: ${what}`)) }
-    }
-    const resolved = this.#resolution(entry)?.(msg) ?? msg
-    const result = checked(entry, resolved)
-    if (result.success) return { msg: resolved }
-    const { code, err } = refusalOf(result.error, entry.fields)
-    return { refusal: refuse(code, err) }
+    return admit(target.family, msg, as, (entry, given) => this.#resolution(entry)?.(given) ?? given)
   }
 
   readonly #resolutions = new WeakMap<MessageEntry, { readonly resolve: Rewrite }>()
@@ -189,8 +179,6 @@ class ClientAsk implements Asker {
   }
 }
 
-type Admission = { readonly msg: unknown; readonly refusal?: never } | { readonly refusal: Refusal }
-
 type Settle = (response: unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void) => void
 
 /** A copy of what host code sends. Reading it may run the host's code: getters, proxies. */
@@ -200,15 +188,6 @@ function copied(message: unknown, what: string): unknown {
   } catch (cause) {
     if (cause instanceof IpseError) throw cause
     throw new Fault('not-encodable', `${what} can't be read: see the cause`, { cause })
-  }
-}
-
-/** Checking runs the refinements of the schema's author. */
-function checked(entry: MessageEntry, message: unknown): z.ZodSafeParseResult<unknown> {
-  try {
-    return z.safeParse(entry.schema, message)
-  } catch (cause) {
-    throw new Fault('invalid-definition', `The schema of ${entry.name} can't check a message: refinements must answer at once, and not throw`, { cause })
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Host } from '../core/clock.ts'
-import { isAddress, targetOf } from '../core/engine-id.ts'
+import { addressOf, isAddress, targetOf } from '../core/engine-id.ts'
 import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { MessageEntry } from '../core/engine.ts'
 import { freezeData } from '../core/data.ts'
-import type { FailureCode } from '../core/errors.ts'
+import type { FailureCode, Refusal } from '../core/errors.ts'
+import { refuse } from '../core/protocol.ts'
+import { FarAdmission } from './admission.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Envelope, nameOf } from './envelope.ts'
 import type { Principal, SignalBody } from './envelope.ts'
@@ -14,6 +16,7 @@ import type { MailboxID } from '../core/trigger.ts'
 import type { Mailbox } from './mailbox.ts'
 import { Pending } from './pending.ts'
 import type { Asker } from './pending.ts'
+import type { Remote } from './remote.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /**
@@ -23,17 +26,19 @@ import type { Scheduler } from './scheduler.ts'
 export interface Counters {
   /** Tells, requests and replies that engines and clients of this node sent; a request that is forwarded counts again. */
   originated: number
-  /** From other nodes: 0, since a node speaks to no other. */
+  /** Tells, requests and replies from other nodes. */
   arrived: number
   /** By a committed step, or as the answer to a client's ask. */
   handled: number
-  /** Waiting in mailboxes; signals are no messages. */
+  /** Waiting in mailboxes, and for a link to another node; signals are no messages. */
   queued: number
   /** Put off by their engines until they release them. */
   deferred: number
   deadLettered: number
-  /** To other nodes: 0, since a node speaks to no other. */
+  /** To other nodes. Whether they arrived is another matter. */
   handedToTransport: number
+  /** Of those, how many were not acknowledged when their link was lost: they may have arrived or not. */
+  uncertain: number
 }
 
 /** The parts of a node that deliver on each other's behalf. */
@@ -50,13 +55,16 @@ export interface DeliveryParts {
 /** Carries messages into mailboxes and answers to those who asked. Every message it is given is counted once. */
 export class Delivery {
   readonly engines = new Map<string, EngineInstance>()
-  readonly counters = { originated: 0, handled: 0, deadLettered: 0 }
+  readonly counters = { originated: 0, arrived: 0, handled: 0, deadLettered: 0 }
+  /** The way to other nodes, if there is one. */
+  remote: Remote | undefined = undefined
   readonly #node: NodeID
   readonly #host: Host
   readonly #deadlines: Deadlines
   readonly #observation: Observation
   readonly #scheduler: Scheduler
   readonly #freeze: boolean
+  readonly #farAdmission = new FarAdmission()
   /** Requests whose answer did not come in the step that handled them. */
   readonly #pendings = new Map<number, Pending>()
   #lastID = 0
@@ -91,7 +99,7 @@ export class Delivery {
 
   /** Sends a request. `asker` learns what becomes of it, once, within `duration` milliseconds. */
   request(asker: Asker, to: EngineID, mailbox: MailboxID, msg: unknown, duration: number): Pending {
-    const pending = new Pending(++this.#lastID, asker, this.#onDeadline)
+    const pending = this.expect(asker)
     this.counters.originated++
     const envelope = new Envelope('message', asker.principal.id, asker.principal, to, mailbox, msg, pending)
     if (duration <= 0) {
@@ -102,6 +110,39 @@ export class Delivery {
     this.#deadlines.set(pending, this.#scheduler.refresh(), duration)
     this.#post(envelope)
     return pending
+  }
+
+  /** A number for a request, and what waits for its answer. */
+  expect(asker: Asker): Pending {
+    return new Pending(++this.#lastID, asker, this.#onDeadline)
+  }
+
+  /**
+   * Takes in a message from another node, for an engine of this one. As for what the host sends, access is decided first, so that who may
+   * not send learns only that; then it is checked by the engine's protocol. `pending` makes it a request.
+   */
+  arrive(from: Principal, name: string, mailbox: number, msg: unknown, pending: Pending | undefined, duration: number): void {
+    this.counters.arrived++
+    if (pending !== undefined) this.#deadlines.set(pending, this.#scheduler.refresh(), duration)
+    const target = this.engines.get(name)
+    const envelope = new Envelope('message', from.id, from, target?.id ?? addressOf(this.#node, name, undefined), mailbox, msg, pending)
+    if (target === undefined || !target.accepts || !target.knows(from)) return this.#post(envelope)
+    try {
+      const { refusal } = this.#farAdmission.admit(target.family, msg, pending === undefined ? 'message' : 'request')
+      if (refusal === undefined) this.#post(envelope)
+      else this.turnAway(envelope, 'malformed', refusal)
+    } catch (error) {
+      this.turnAway(envelope, 'malformed', refuse('malformed', 'Malformed request: the schema of this message cannot check it'), error)
+    }
+  }
+
+  /** Makes a dead letter of a message that does not fit, and answers with the refusal if it is a request. */
+  turnAway(envelope: Envelope, reason: DeadLetterReason, refusal: Refusal, error?: unknown): void {
+    this.deadLetter(envelope, reason, error)
+    const { pending } = envelope
+    if (pending === undefined || !pending.isOpen) return
+    this.counters.originated++
+    this.settle(pending, envelope.target, undefined, refusal)
   }
 
   /** Passes on a request that `from` is handling. It counts as handled there, and as a new message here. */
@@ -116,12 +157,13 @@ export class Delivery {
   #post(envelope: Envelope): void {
     const target = this.find(envelope.target)
     if (target === undefined) {
-      if (this.isHere(envelope.target)) this.#refuse(envelope, 'stopped', 'there is no such engine, or it has stopped')
-      else this.#refuse(envelope, 'unreachable', 'this node has no way to that node')
+      if (this.isHere(envelope.target)) this.refuse(envelope, 'stopped', 'there is no such engine, or it has stopped')
+      else if (this.remote === undefined) this.refuse(envelope, 'unreachable', 'this node has no way to that node')
+      else this.remote.post(envelope)
     } else if (!target.accepts) {
-      this.#refuse(envelope, 'stopped', 'the engine has stopped')
+      this.refuse(envelope, 'stopped', 'the engine has stopped')
     } else if (!target.knows(envelope.from)) {
-      this.#refuse(envelope, 'not-acquainted', 'the engine does not accept messages from this sender')
+      this.refuse(envelope, 'not-acquainted', 'the engine does not accept messages from this sender')
     } else {
       const mailbox = target.mailbox(envelope.mailbox)
       if (mailbox === undefined) {
@@ -137,7 +179,7 @@ export class Delivery {
   #makeRoom(target: EngineInstance, mailbox: Mailbox, envelope: Envelope): boolean {
     const overflow = target.family.mailboxes[envelope.mailbox]?.overflow
     const lost = overflow === 'drop-oldest' ? mailbox.dropOldest() : envelope
-    if (lost !== undefined) this.#refuse(lost, 'mailbox-full', `its mailbox holds ${capacityOf(target, envelope)} messages`, overflow === 'reject' ? 'mailbox-full' : 'dropped')
+    if (lost !== undefined) this.refuse(lost, 'mailbox-full', `its mailbox holds ${capacityOf(target, envelope)} messages`, overflow === 'reject' ? 'mailbox-full' : 'dropped')
     return lost !== envelope
   }
 
@@ -161,7 +203,8 @@ export class Delivery {
     this.#scheduler.add(target)
   }
 
-  #refuse(envelope: Envelope, code: FailureCode & DeadLetterReason, detail: string, reason: DeadLetterReason = code): void {
+  /** Makes a dead letter of a message, and tells its asker. */
+  refuse(envelope: Envelope, code: FailureCode & DeadLetterReason, detail: string, reason: DeadLetterReason = code): void {
     this.deadLetter(envelope, reason)
     if (envelope.pending !== undefined) this.fail(envelope.pending, code, detail)
   }
@@ -183,7 +226,7 @@ export class Delivery {
   /** Answers the request that `from` is handling. Without a pending answer, nobody had asked. */
   reply(from: EngineInstance, envelope: Envelope, response: unknown): void {
     this.counters.originated++
-    if (envelope.pending === undefined) this.#misreply(from, envelope.sender, response, undefined, 'not-asked')
+    if (envelope.pending === undefined) this.misreply(from.id, envelope.sender, response, undefined, 'not-asked')
     else this.#answer(from, envelope.sender, envelope.pending, response)
   }
 
@@ -192,35 +235,45 @@ export class Delivery {
     this.counters.originated++
     const pending = this.#pendings.get(to.id)
     if (pending !== undefined) this.#answer(from, to.sender, pending, response)
-    else this.#misreply(from, to.sender, response, undefined, to.id < 0 ? 'not-asked' : 'late-reply')
+    else this.misreply(from.id, to.sender, response, undefined, to.id < 0 ? 'not-asked' : 'late-reply')
   }
 
   #answer(from: EngineInstance, to: EngineID, pending: Pending, response: unknown): void {
-    if (pending.responder !== from) return this.#misreply(from, to, response, pending.entry, 'not-asked')
+    if (pending.responder !== from) return this.misreply(from.id, to, response, pending.entry, 'not-asked')
+    this.settle(pending, from.id, from, response)
+  }
+
+  /** Gives the answer to who asked. `from` is the engine that made it, if it lives here. */
+  settle(pending: Pending, sender: EngineID, from: EngineInstance | undefined, response: unknown): void {
     this.close(pending)
     const { asker } = pending
     if (this.#freeze) freezeData(response)
     if (this.#observation.isOn) {
       this.#observation.note(this.#scheduler.now(), {
-        kind: 'message', sender: from.id, target: asker.principal.id, name: pending.entry?.response.name ?? '',
+        kind: 'message', sender, target: asker.principal.id, name: pending.entry?.response.name ?? '',
         id: 0, inReplyTo: pending.id, msg: visible(response, pending.entry?.response),
       })
+      this.#scheduler.wake()
     }
-    if (asker.engine === undefined) {
+    if (asker.far !== undefined) {
+      asker.far.replied(sender, response, pending.entry)
+    } else if (asker.engine === undefined) {
       this.counters.handled++
       this.#tellHost(() => asker.answered?.(response))
     } else {
-      asker.engine.receive(new Envelope('reply', from.id, from, asker.engine.id, 0, response, pending))
+      asker.engine.receive(new Envelope('reply', sender, from ?? { id: sender }, asker.engine.id, 0, response, pending))
       if (asker.engine.status === 'running') this.#scheduler.add(asker.engine)
     }
   }
 
-  #misreply(from: EngineInstance, to: EngineID, response: unknown, entry: MessageEntry | undefined, reason: DeadLetterReason): void {
+  /** Makes a dead letter of a reply. */
+  misreply(sender: EngineID, to: EngineID, response: unknown, entry: MessageEntry | undefined, reason: DeadLetterReason): void {
     this.counters.deadLettered++
     if (!this.#observation.isOn) return
     this.#observation.note(this.#scheduler.now(), {
-      kind: 'dead-letter', sender: from.id, target: frozenID(to), name: entry?.response.name ?? '', reason, msg: visible(response, entry?.response),
+      kind: 'dead-letter', sender, target: frozenID(to), name: entry?.response.name ?? '', reason, msg: visible(response, entry?.response),
     })
+    this.#scheduler.wake()
   }
 
   /** Tells whoever asked that no answer will come, unless one has. */
@@ -230,7 +283,9 @@ export class Delivery {
     // If nothing else is to be done, the process may have waited for this alone.
     this.#scheduler.wake()
     const { asker } = pending
-    if (asker.engine === undefined) {
+    if (asker.far !== undefined) {
+      asker.far.unanswered(code)
+    } else if (asker.engine === undefined) {
       this.#tellHost(() => asker.failed?.(code, detail))
     } else {
       this.signal(asker.engine, { on: 'unanswered', pending, failure: code })
@@ -246,6 +301,7 @@ export class Delivery {
         pending = next
       }
     }
+    for (const pending of this.remote?.asks() ?? []) if (pending.asker.principal === principal) this.fail(pending, code, detail)
   }
 
   /** What a host's own objects throw (a signal that is none) must not break a commit half-way. */
@@ -266,6 +322,8 @@ export class Delivery {
     this.#pendings.delete(pending.id)
     this.#deadlines.cancel(pending)
     pending.disown()
+    pending.away?.delete(pending.id)
+    pending.asker.far?.closed(pending)
   }
 
   readonly #onDeadline = (pending: Pending): void => {

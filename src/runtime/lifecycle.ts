@@ -251,6 +251,7 @@ export class Lifecycle {
     instance.timers = undefined
     for (const watched of instance.watching ?? []) watched.watchers?.delete(instance)
     instance.watching = undefined
+    this.#delivery.remote?.forget(instance)
   }
 
   /** Everyone who waits for an answer is told, and what waits in the mailbox is accounted for. */
@@ -319,6 +320,7 @@ export class Lifecycle {
       this.#delivery.signal(watcher, { on: 'terminated', engine: instance.id, reason })
     }
     instance.watchers = undefined
+    this.#delivery.remote?.ended(instance, reason)
     for (const tell of instance.onEnded ?? []) tell()
     instance.onEnded = undefined
   }
@@ -326,6 +328,7 @@ export class Lifecycle {
   watch(watcher: EngineInstance, engine: EngineID): void {
     const target = this.#delivery.find(engine)
     if (target === undefined) {
+      if (this.#delivery.remote !== undefined && !this.#delivery.isHere(engine)) return this.#delivery.remote.watch(watcher, engine)
       this.#delivery.signal(watcher, { on: 'terminated', engine, reason: this.#delivery.isHere(engine) ? 'stopped' : 'unreachable' })
       return
     }

@@ -19,11 +19,13 @@ import type { EngineInstance } from './instance.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { Observation } from './observation.ts'
 import type { Observer } from './observation.ts'
+import { Peers } from './peers.ts'
 import { Scheduler } from './scheduler.ts'
 import { Steps } from './steps.ts'
 import { Tasks } from './tasks.ts'
+import type { Transport } from '../transports/transport.ts'
 
-/** Settings of a node, in milliseconds. */
+/** Settings of a node; times are in milliseconds. */
 export interface NodeOptions {
   /** How long a request waits for its answer unless told: 30,000. */
   readonly askDeadline?: number
@@ -31,6 +33,10 @@ export interface NodeOptions {
   readonly startDeadline?: number
   /** How long a stopping engine waits for its tasks, and then for its `release`: 5,000. */
   readonly releaseDeadline?: number
+  /** The way to other nodes, for this node alone. Without it, every other node is unreachable. */
+  readonly transport?: Transport
+  /** How many messages may wait for a link to one other node: 65,536. One more is a dead letter. */
+  readonly outbox?: number
 }
 
 /**
@@ -85,6 +91,8 @@ export interface Node extends AsyncDisposable {
 
 interface RuntimeParts {
   readonly id: NodeID
+  /** Tells this life of the node from its others: 128 random bits, in hexadecimal. */
+  readonly boot: string
   readonly host: Host
   readonly options?: NodeOptions
   /** Freezes messages and environments, so that an engine that changes one crashes. For tests. */
@@ -98,6 +106,7 @@ export class RuntimeNode implements Node {
   readonly #delivery: Delivery
   readonly #lifecycle: Lifecycle
   readonly #askDeadline: number
+  readonly #peers: Peers | undefined
   readonly #clients = new Map<string, HostClient>()
   /** Every name that was ever given, since none is given twice. */
   readonly #engineNames = new Set<string>()
@@ -105,9 +114,9 @@ export class RuntimeNode implements Node {
   readonly #roots = new Set<EngineInstance>()
   #stopping: Promise<void> | undefined
 
-  constructor({ id, host, options = {}, freeze = false }: RuntimeParts) {
+  constructor({ id, boot, host, options = {}, freeze = false }: RuntimeParts) {
     if (!isNodeID(id)) throw new Fault('invalid-argument', 'A NodeID must be the multikey of an Ed25519 public key')
-    const { askDeadline, ...patience } = settings(options)
+    const { askDeadline, outbox, ...patience } = settings(options)
     const deadlines = new Deadlines(host)
     const observation = new Observation(host)
     const scheduler: Scheduler = new Scheduler(host, instance => steps.step(instance), {
@@ -125,6 +134,15 @@ export class RuntimeNode implements Node {
     this.#delivery = delivery
     this.#lifecycle = lifecycle
     this.#askDeadline = askDeadline
+    if (options.transport !== undefined) {
+      this.#peers = new Peers(parts, delivery, options.transport, boot, outbox)
+      delivery.remote = this.#peers
+    }
+  }
+
+  /** Opens the node's transport. Throws, or rejects, as that does. */
+  open(): void | Promise<void> {
+    return this.#peers?.open()
   }
 
   client(name: string): Client {
@@ -192,7 +210,8 @@ export class RuntimeNode implements Node {
         for (const item of mailbox) if (item.kind !== 'signal') queued++
       }
     }
-    return { ...this.#delivery.counters, queued: queued - deferred, deferred, arrived: 0, handedToTransport: 0 }
+    queued += (this.#peers?.queued ?? 0) - deferred
+    return { ...this.#delivery.counters, queued, deferred, handedToTransport: 0, uncertain: 0, ...this.#peers?.counters }
   }
 
   async stop(engine?: EngineID): Promise<void> {
@@ -214,6 +233,7 @@ export class RuntimeNode implements Node {
   async #stopAll(): Promise<void> {
     await Promise.all(Array.from(this.#roots, root => this.#end(root)))
     for (const client of this.#clients.values()) client.close()
+    await this.#peers?.stop()
     this.#parts.deadlines.clear()
     this.#parts.observation.flush()
   }
@@ -245,11 +265,12 @@ interface AnySpawnOptions {
   readonly supervision?: Supervision
 }
 
-function settings({ askDeadline = 30_000, startDeadline = 30_000, releaseDeadline = 5_000 }: NodeOptions) {
+function settings({ askDeadline = 30_000, startDeadline = 30_000, releaseDeadline = 5_000, outbox = 65_536 }: NodeOptions) {
   for (const [name, value] of Object.entries({ askDeadline, startDeadline, releaseDeadline })) {
     if (!(value > 0 && value < Infinity)) throw new Fault('invalid-argument', `${name} must be a positive number of milliseconds, not ${value}`)
   }
-  return { askDeadline, startDeadline, releaseDeadline }
+  if (!Number.isSafeInteger(outbox) || outbox < 1) throw new Fault('invalid-argument', `outbox must be a whole number from 1, not ${outbox}`)
+  return { askDeadline, startDeadline, releaseDeadline, outbox }
 }
 
 function principalID(principal: Client | EngineID): EngineID {

@@ -1,5 +1,5 @@
 import type { Host } from '../core/clock.ts'
-import type { EngineID } from '../core/engine-id.ts'
+import type { EngineID, NodeID } from '../core/engine-id.ts'
 import { copyData, freezeData } from '../core/data.ts'
 import type { Rewrite } from '../core/schema-walk.ts'
 import type { EndReason } from '../core/trigger.ts'
@@ -18,17 +18,23 @@ export type DeadLetterReason =
   | 'mailbox-full'
   /** Its target has no mailbox of that number. */
   | 'no-mailbox'
+  /** From another node, and it does not fit its target's protocol; or for another, and it holds what cannot travel. */
+  | 'malformed'
   /** Its target does not accept from its sender, or no longer did when its turn came. */
   | 'not-acquainted'
   /** A reply by an engine that was not the one to give it, or to a message that asked for none. */
   | 'not-asked'
+  /** As many messages waited for a link to its target's node as the node's `outbox` allows. */
+  | 'outbox-full'
   /** No such engine, or it has stopped. */
   | 'stopped'
   /** Its engine could not start. */
   | 'start-failed'
+  /** For another node, and longer than a frame may be. */
+  | 'too-large'
   /** No rule wanted it. */
   | 'unhandled'
-  /** Its target is on another node. */
+  /** Its target is on another node, and there is no way there. */
   | 'unreachable'
 
 interface Event {
@@ -38,12 +44,12 @@ interface Event {
   readonly time: number
 }
 
-/** A message that entered a mailbox, or a response that reached its asker. `sensitive` fields are redacted. */
+/** A message that entered a mailbox, or a response that was given or reached its asker. `sensitive` fields are redacted. */
 export interface ObservedMessage extends Event {
   readonly kind: 'message'
   readonly sender: EngineID
   readonly target: EngineID
-  /** The message's name; a response is named after its request. */
+  /** The message's name; a response is named after its request, and "" when that came from an engine of another node. */
   readonly name: string
   /** Of a request, the number its response names as `inReplyTo`; otherwise 0. */
   readonly id: number
@@ -116,8 +122,23 @@ export interface ObservedEmission extends Event {
   readonly event: unknown
 }
 
+/** What became of the way to another node. */
+export interface ObservedLink extends Event {
+  readonly kind: 'link'
+  readonly peer: NodeID
+  /**
+   * `open`: there is a link, one that was dialed here or there, and the other node has said who it is. `lost`: there was one, and both
+   * directions are given up. `unreachable`: none could be had.
+   */
+  readonly state: 'open' | 'lost' | 'unreachable'
+  /** The boot epoch of the other node, while it is known. */
+  readonly boot?: string
+  /** Why, unless it is open. */
+  readonly reason?: string
+}
+
 /** What observers hear of, told apart by `kind`. The event is frozen, and shared by all observers. */
-export type Observed = ObservedMessage | ObservedStep | ObservedEmission | ObservedDeadLetter | ObservedSpawn | ObservedRestart | ObservedEnd
+export type Observed = ObservedMessage | ObservedStep | ObservedEmission | ObservedDeadLetter | ObservedSpawn | ObservedRestart | ObservedEnd | ObservedLink
 /** Called between steps, with one event at a time, in the order things happened. What it answers is not looked at. */
 export type Observer = (event: Observed) => void
 

@@ -1,4 +1,5 @@
 import { Deadline } from './deadlines.ts'
+import type { EngineID } from '../core/engine-id.ts'
 import type { MessageEntry } from '../core/engine.ts'
 import type { FailureCode } from '../core/errors.ts'
 import type { EngineInstance } from './instance.ts'
@@ -16,6 +17,8 @@ export class Pending extends Deadline {
   /** The request as its protocol declares it, known once it was accepted. */
   entry: MessageEntry | undefined = undefined
   isOpen = true
+  /** While another node owes the answer: what waits for that node, by id. */
+  away: Map<number, Pending> | undefined = undefined
   /** Neighbours in the responder's list of what it owes. */
   previousOwed: Pending | undefined = undefined
   nextOwed: Pending | undefined = undefined
@@ -57,7 +60,17 @@ export interface Asker {
   /** An engine's key for its request, and the engine; a client's ask has neither. */
   readonly key: string
   readonly engine: EngineInstance | undefined
+  /** For one on another node: what carries the answer there. */
+  readonly far?: FarAsker
   /** Told at once, for a client's ask; an engine learns of it in its own time, from its mailbox. */
   answered?(response: unknown): void
   failed?(code: FailureCode, detail: string): void
+}
+
+/** Carries what becomes of a request to who asked on another node. */
+export interface FarAsker {
+  replied(from: EngineID, response: unknown, entry: MessageEntry | undefined): void
+  unanswered(code: FailureCode): void
+  /** The request has come to an end, whatever it is. */
+  closed(pending: Pending): void
 }

@@ -1,5 +1,7 @@
+import { bytesToHex } from '@noble/hashes/utils.js'
 import type { Host } from '../core/clock.ts'
 import { Fault } from '../core/errors.ts'
+import { isPromise } from '../core/promise.ts'
 import { formatIdentityName } from '../crypto/identity-name.ts'
 import { ed25519Suite } from '../crypto/suites/ed25519.ts'
 import { RuntimeNode } from '../runtime/node.ts'
@@ -56,7 +58,9 @@ export class Simulation {
   createNode(options: NodeOptions = {}): Node {
     const publicKey = ed25519Suite.publicKey(this.#random.bytes(ed25519Suite.secretKeyLength))
     const host: Host = this.#host
-    const node = new RuntimeNode({ id: formatIdentityName({ sign: { suite: ed25519Suite, publicKey } }), host, options, freeze: true })
+    const boot = bytesToHex(this.#random.bytes(16))
+    const node = new RuntimeNode({ id: formatIdentityName({ sign: { suite: ed25519Suite, publicKey } }), boot, host, options, freeze: true })
+    if (isPromise(node.open())) throw new Fault('invalid-argument', 'In a simulation a transport must open at once')
     const label = `node-${++this.#nodes}`
     node.observe(event => this.#trace.add(label, event))
     return node

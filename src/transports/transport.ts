@@ -14,7 +14,7 @@ export interface Transport {
   open(self: NodeID, events: TransportEvents): void | Promise<void>
   /** Asks for a link to that node. Exactly one of `linked` and `unreachable` tells what came of it, later. */
   dial(peer: NodeID): void
-  /** Closes all links, without telling of it, and takes no more. Nothing is heard of it afterwards. */
+  /** Closes all links, after what was sent, without telling of it, and takes no more. Nothing is heard of it afterwards. */
   close(): void | Promise<void>
 }
 
@@ -33,10 +33,10 @@ export interface Link {
   /**
    * Sends a frame, which the transport owns from then on. Frames arrive whole, in order and once, as long as the link lives; a
    * transport that can't promise this may lose or repeat some, which the runtime finds out. Answers `false` when no more should be sent until
-   * `drained`. Does nothing on a link that is closed.
+   * `drained`; what is sent all the same is not lost. Does nothing on a link that is closed. May be called from `linked` on.
    */
   send(frame: Uint8Array): boolean
-  /** Closes the link. `closed` is not told at this end. */
+  /** Closes the link, after what was sent. `closed` is not told at this end, and nothing is received any more. */
   close(): void
 }
 

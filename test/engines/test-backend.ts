@@ -273,7 +273,7 @@ export class World implements AsyncDisposable {
   } = {}): Promise<World> {
     const host = new StillHost()
     const node = new RuntimeNode({
-      id: HERE, host, freeze: true, options: { askDeadline: ASK_DEADLINE, startDeadline: BACKEND_DEADLINE, releaseDeadline: RELEASE_DEADLINE, ...options },
+      id: HERE, boot: '0'.repeat(32), host, freeze: true, options: { askDeadline: ASK_DEADLINE, startDeadline: BACKEND_DEADLINE, releaseDeadline: RELEASE_DEADLINE, ...options },
     })
     const events: Observed[] = []
     node.observe(event => events.push(event))

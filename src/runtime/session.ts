@@ -1,0 +1,227 @@
+import type { Link, LinkEvents } from '../transports/transport.ts'
+import { Deadline } from './deadlines.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { Host } from '../core/clock.ts'
+import { readFrame, writeAck, writeHello, writeItems, writeWelcome } from './frames.ts'
+import type { Frame, Item } from './frames.ts'
+
+/** How many milliseconds the other end has to say who it is. */
+const HANDSHAKE_DEADLINE = 10_000
+
+export interface SessionParts {
+  readonly host: Host
+  readonly deadlines: Deadlines
+  /** This node's boot epoch. */
+  readonly boot: string
+}
+
+/** One end of a link. It has a reason for its end, which is told once. */
+abstract class Session implements LinkEvents {
+  readonly parts: SessionParts
+  readonly link: Link
+  /** The boot epoch of the other node, once it has said it. */
+  boot: string | undefined = undefined
+  isClosed = false
+  readonly #patience: Deadline
+
+  constructor(link: Link, parts: SessionParts) {
+    this.link = link
+    this.parts = parts
+    this.#patience = new Patience(() => this.fail(`it did not say who it is in ${HANDSHAKE_DEADLINE} ms`))
+    parts.deadlines.set(this.#patience, parts.host.now(), HANDSHAKE_DEADLINE)
+  }
+
+  /** Whether both ends have said who they are. */
+  get isOpen(): boolean {
+    return this.boot !== undefined && !this.isClosed
+  }
+
+  received(bytes: Uint8Array): void {
+    if (this.isClosed) return
+    let frame: Frame
+    try {
+      frame = readFrame(bytes)
+    } catch (error) {
+      return this.fail(error instanceof Error ? error.message : 'it sent what can not be read')
+    }
+    try {
+      this.heard(frame)
+    } catch (error) {
+      // Nothing here throws for what a frame holds. Whatever this is, the transport must not hear of it.
+      this.parts.host.report(error)
+      this.fail('this node failed')
+    }
+  }
+
+  closed(reason: string): void {
+    if (this.isClosed) return
+    this.#end()
+    this.lost(reason)
+  }
+
+  /** Closes the link for what the other end did. */
+  fail(reason: string): void {
+    if (this.isClosed) return
+    this.close()
+    this.lost(reason)
+  }
+
+  /** Closes the link, without a word at this end. */
+  close(): void {
+    if (this.isClosed) return
+    this.#end()
+    this.link.close()
+  }
+
+  /** The other end has said who it is. */
+  greetedBy(boot: string): void {
+    this.boot = boot
+    this.parts.deadlines.cancel(this.#patience)
+  }
+
+  #end(): void {
+    this.isClosed = true
+    this.parts.deadlines.cancel(this.#patience)
+  }
+
+  abstract drained(): void
+  abstract heard(frame: Frame): void
+  abstract lost(reason: string): void
+}
+
+class Patience extends Deadline {
+  readonly #act: () => void
+
+  constructor(act: () => void) {
+    super()
+    this.#act = act
+  }
+
+  override elapse(): void {
+    this.#act()
+  }
+}
+
+/** What a peer hears of the link that it dialed. */
+export interface SpeakerEvents {
+  opened(speaker: Speaker): void
+  writable(speaker: Speaker): void
+  lost(speaker: Speaker, reason: string): void
+}
+
+/** The end of a link that dialed: it speaks, and hears what has arrived. */
+export class Speaker extends Session {
+  /** Whether the transport takes more. */
+  isWritable: boolean
+  readonly #events: SpeakerEvents
+  #lastSent = 0
+  /** How many messages are in each frame that was sent and not acknowledged, the oldest first. */
+  readonly #unacknowledged: { readonly n: number; readonly messages: number }[] = []
+
+  constructor(link: Link, parts: SessionParts, known: string | null, events: SpeakerEvents) {
+    super(link, parts)
+    this.#events = events
+    this.isWritable = link.send(writeHello(parts.boot, known))
+  }
+
+  /** How many messages may have arrived or not. */
+  get uncertain(): number {
+    return this.#unacknowledged.reduce((sum, { messages }) => sum + messages, 0)
+  }
+
+  /** Sends a frame of these items, so many of which are messages. */
+  send(items: readonly Uint8Array[], messages: number): void {
+    const n = ++this.#lastSent
+    this.#unacknowledged.push({ n, messages })
+    this.isWritable = this.link.send(writeItems(n, items))
+  }
+
+  drained(): void {
+    if (this.isClosed || this.isWritable) return
+    this.isWritable = true
+    if (this.isOpen) this.#events.writable(this)
+  }
+
+  heard(frame: Frame): void {
+    if (frame.kind === 'welcome') {
+      if (frame.yours !== this.parts.boot) return this.fail('it welcomed another life of this node')
+      if (this.boot !== undefined && this.boot !== frame.boot) return this.fail('it has two boot epochs')
+      // The transport may repeat it.
+      if (this.boot !== undefined) return
+      this.greetedBy(frame.boot)
+      this.#events.opened(this)
+    } else if (frame.kind === 'ack' && this.boot !== undefined && frame.n <= this.#lastSent) {
+      const left = this.#unacknowledged.findIndex(({ n }) => n > frame.n)
+      this.#unacknowledged.splice(0, left < 0 ? this.#unacknowledged.length : left)
+    } else {
+      this.fail(frame.kind === 'ack' ? 'it acknowledged what was not sent' : `it has no right to a ${frame.kind} on this link`)
+    }
+  }
+
+  lost(reason: string): void {
+    this.#events.lost(this, reason)
+  }
+}
+
+/** What a peer hears of the link by which it was dialed. */
+export interface ListenerEvents {
+  greeted(listener: Listener): void
+  arrived(item: Item, listener: Listener): void
+  lost(listener: Listener, reason: string): void
+}
+
+/** The end of a link that was dialed: it hears, and says what has arrived. */
+export class Listener extends Session {
+  readonly #events: ListenerEvents
+  #lastHeard = 0
+  #isAckDue = false
+  #isWritable = true
+
+  constructor(link: Link, parts: SessionParts, events: ListenerEvents) {
+    super(link, parts)
+    this.#events = events
+  }
+
+  drained(): void {
+    this.#isWritable = true
+    if (this.#isAckDue) this.#acknowledge()
+  }
+
+  heard(frame: Frame): void {
+    if (frame.kind === 'hello') {
+      if (this.boot !== undefined && this.boot !== frame.boot) return this.fail('it has two boot epochs')
+      if (this.boot !== undefined) return
+      this.greetedBy(frame.boot)
+      this.#isWritable = this.link.send(writeWelcome(this.parts.boot, frame.boot))
+      this.#events.greeted(this)
+    } else if (frame.kind === 'items' && this.boot !== undefined) {
+      if (frame.n > this.#lastHeard + 1) return this.fail(`of its frames, ${this.#lastHeard + 1} is missing`)
+      this.#acknowledgeSoon()
+      // One that came before: the transport repeats itself.
+      if (frame.n <= this.#lastHeard) return
+      this.#lastHeard = frame.n
+      for (const item of frame.items) {
+        if (this.isClosed) return
+        this.#events.arrived(item, this)
+      }
+    } else {
+      this.fail(frame.kind === 'items' ? 'it has not said who it is' : `it has no right to a ${frame.kind} on this link`)
+    }
+  }
+
+  lost(reason: string): void {
+    this.#events.lost(this, reason)
+  }
+
+  #acknowledgeSoon(): void {
+    if (this.#isAckDue) return
+    this.#isAckDue = true
+    this.parts.host.soon(() => { if (this.#isWritable) this.#acknowledge() })
+  }
+
+  #acknowledge(): void {
+    if (this.isClosed) return
+    this.#isAckDue = false
+    this.#isWritable = this.link.send(writeAck(this.#lastHeard))
+  }
+}
