@@ -3,9 +3,10 @@ import { commit as commitWith, formatIdentityName, suiteByParams } from '../src/
 import type { SignatureSuite } from '../src/crypto.ts'
 import { createNode, identities, identityManagement, parseExternalIdentity, verify } from '../src/index.ts'
 import type { Backend, ExternalIdentity, Signer } from '../src/index.ts'
-import { rounded, rowOf } from './report.ts'
+import { collectYoung } from './garbage.ts'
+import { judged, rounded, rowOf } from './report.ts'
 import type { Row } from './report.ts'
-import { assertComplete, median, operationsIn, timed } from './rounds.ts'
+import { assertComplete, median, timed } from './rounds.ts'
 import type { Effort } from './rounds.ts'
 
 const COMMITS = 10_000
@@ -33,7 +34,7 @@ export async function commit(effort: Effort): Promise<readonly Row[]> {
   const theirs: number[] = []
   const added: number[] = []
   for (let round = 0; round <= effort.rounds; round++) {
-    const blocks = Math.ceil(operationsIn(round, COMMITS, effort) / BLOCK)
+    const blocks = Math.ceil(COMMITS / (round === 0 ? 1 : effort.divisor) / BLOCK)
     let through = 0
     let bare = 0
     let made = 0
@@ -49,7 +50,7 @@ export async function commit(effort: Effort): Promise<readonly Row[]> {
         if (signer.sign(data).length === length) made++
       }
     }
-    globalThis.gc?.()
+    collectYoung()
     for (let block = 0; block < blocks; block++) {
       if (block % 2 === 0) through += await timed(throughEngine)
       bare += await timed(inLoop)
@@ -63,7 +64,7 @@ export async function commit(effort: Effort): Promise<readonly Row[]> {
     theirs.push(commits / (bare / 1000))
     added.push((through - bare) * 1000 / commits)
   }
-  return [{ ...rowOf('commit', 'bare signer', { ours, theirs }), addedMicroseconds: rounded(median(added)) }]
+  return [judged({ ...rowOf('commit', 'bare signer', ours, theirs), addedMicroseconds: rounded(median(added)) })]
 }
 
 /** One identity, whose key was imported once and never leaves OpenSSL. */

@@ -1,42 +1,58 @@
+import { collectYoung } from './garbage.ts'
+
 /** How much is measured. */
 export interface Effort {
-  /** How many rounds count; one more before them warms up. */
+  /** How many rounds count: at least five, of which the median is told. */
   readonly rounds: number
-  /** What the operations of a round that counts are divided by. */
+  /** About how many milliseconds a lane runs in each round. */
+  readonly lane: number
+  /** For how many milliseconds the event loop is watched in each round. */
+  readonly watch: number
+  /** What the sizes of populations, backlogs and the rounds of commitments are divided by. */
   readonly divisor: number
 }
 
-export const THOROUGH: Effort = { rounds: 9, divisor: 1 }
-export const QUICK: Effort = { rounds: 5, divisor: 4 }
+export const THOROUGH: Effort = { rounds: 7, lane: 250, watch: 1000, divisor: 1 }
+export const QUICK: Effort = { rounds: 5, lane: 40, watch: 200, divisor: 5 }
 
 /** Does `operations` operations, checks that all were done, and answers how many milliseconds they took. */
 export type Lane = (operations: number) => Promise<number>
 
-/** Operations a second, of each round. */
-export interface Rounds {
-  readonly ours: readonly number[]
-  readonly theirs: readonly number[]
-}
-
-/** Both lanes in turn, in one process, each round beginning with the other one; the first round is not counted. */
-export async function race(effort: Effort, operations: number, ours: Lane, theirs: Lane): Promise<Rounds> {
-  const times: { readonly [lane in keyof Rounds]: number[] } = { ours: [], theirs: [] }
-  for (let round = 0; round <= effort.rounds; round++) {
-    const count = operationsIn(round, operations, effort)
-    const lanes = [{ lane: ours, speeds: times.ours }, { lane: theirs, speeds: times.theirs }]
-    for (const { lane, speeds } of round % 2 === 0 ? lanes : lanes.toReversed()) {
+/**
+ * All lanes in turn, each round beginning with another one: A, B, C, B, C, A, … Answers each lane's operations a second, of each
+ * round. A lane does as many operations (a multiple of `batch`) as take it about `effort.lane` milliseconds, which it finds out while
+ * it warms up: the same number for all would be over too soon for the fast and last too long for the slow.
+ */
+export async function race(effort: Effort, batch: number, lanes: readonly Lane[]): Promise<readonly (readonly number[])[]> {
+  // The first lanes warm up what the later ones use too, so that all are timed again when all are warm.
+  for (const lane of lanes) await warmedUp(lane, batch, effort.lane)
+  const runners: Runner[] = []
+  for (const lane of lanes) runners.push(await warmedUp(lane, batch, effort.lane))
+  for (let round = 0; round < effort.rounds; round++) {
+    const first = round % runners.length
+    for (const { lane, operations, speeds } of [...runners.slice(first), ...runners.slice(0, first)]) {
       // What the last lane left behind is not this one's to collect.
-      globalThis.gc?.()
-      const speed = count / (await lane(count) / 1000)
-      if (round > 0) speeds.push(speed)
+      collectYoung()
+      speeds.push(operations / (await lane(operations) / 1000))
     }
   }
-  return times
+  return runners.map(({ speeds }) => speeds)
 }
 
-/** The round that warms up does all, so that a short run is not one of code that was never optimised. */
-export function operationsIn(round: number, operations: number, { divisor }: Effort): number {
-  return round === 0 ? operations : Math.ceil(operations / divisor)
+interface Runner {
+  readonly lane: Lane
+  readonly operations: number
+  readonly speeds: number[]
+}
+
+async function warmedUp(lane: Lane, batch: number, milliseconds: number): Promise<Runner> {
+  let operations = batch
+  for (;;) {
+    const time = await lane(operations)
+    const fitting = batch * Math.max(1, Math.round(operations * milliseconds / time / batch))
+    if (time > milliseconds / 2) return { lane, operations: fitting, speeds: [] }
+    operations = Math.min(fitting, operations * 8)
+  }
 }
 
 /** How many milliseconds `work` takes. */
