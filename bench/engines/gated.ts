@@ -18,7 +18,7 @@ interface Gated {
 }
 /** A counter that handles nothing until its gate opens, and lets a million messages wait. */
 const gated = defineEngine<Gated>({
-  id: 'bench/gated', protocol: counterProtocol, config: noConfig, environment: () => ({ count: 0 }), capacity: 2_000_000,
+  id: 'bench/gated', protocol: counterProtocol, config: noConfig, environment: () => ({ count: 0 }), mailboxes: { 0: { capacity: 2_000_000 } },
   resource: { acquire: (_config, { gate }) => gate.then(() => ({})) },
   behaviour: {
     messages: {
