@@ -7,6 +7,7 @@ import { encryptAndDecrypt } from './encrypt-and-decrypt.ts'
 import { lifecycle } from './lifecycle.ts'
 import { shareAndRevoke } from './share-and-revoke.ts'
 import { signAndVerify } from './sign-and-verify.ts'
+import { supervision } from './supervision.ts'
 import { Trace } from './trace.ts'
 
 const examples: ReadonlyMap<string, Example> = new Map([
@@ -15,6 +16,7 @@ const examples: ReadonlyMap<string, Example> = new Map([
   ['encrypt-and-decrypt', encryptAndDecrypt],
   ['share-and-revoke', shareAndRevoke],
   ['custom-engine', customEngine],
+  ['supervision', supervision],
 ])
 
 const USAGE = `usage: npm run example NAME [-- --mermaid]

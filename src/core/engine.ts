@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isRecord } from './data.ts'
 import { Fault } from './errors.ts'
 import type { AsksOf, ConfigOf, Family, Needed, ResourceOf, ServicesOf, TasksOf, TimersOf } from './family.ts'
 import { answersOf } from './protocol.ts'
@@ -165,6 +166,7 @@ export class EngineFamily {
     for (const name of this.tasks.keys()) if (!this.outcomes.has(name)) throw fault(`the task ${name} has no rule in "outcomes"`)
     for (const name of this.outcomes.keys()) if (!this.tasks.has(name)) throw fault(`the outcome ${name} has no handler in "tasks"`)
     if (!Number.isSafeInteger(this.capacity) || this.capacity < 1) throw fault('its capacity must be a whole number from 1')
+    if (definition.supervision !== undefined && !isRecord(definition.supervision)) throw fault('supervision must be a plain object, such as { strategy: "one-for-all" }')
     const { strategy = 'one-for-one', ...supervision } = definition.supervision ?? {}
     if (!isStrategy(strategy)) throw fault('supervision.strategy must be "one-for-one", "one-for-all" or "rest-for-one"')
     this.strategy = strategy
