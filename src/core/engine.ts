@@ -28,7 +28,7 @@ export type Behaviour<F extends Family> =
 type Live<F> = ServicesOf<F> & ([ResourceOf<F>] extends [never] ? {} : ResourceOf<F>)
 /**
  * The impure part of a family. `live` has its services and resource. `signal` aborts when nobody will hear the outcome: at the task's
- * deadline, when the engine stops, when the step for the outcome crashed. What a handler answers must be data.
+ * deadline, when the engine stops or restarts, when the step for the outcome crashed. What a handler answers must be data.
  */
 export type TaskHandlers<F extends Family> = { readonly [N in keyof TasksOf<F>]:
   (input: InputOf<F, N>, live: Live<F>, signal: AbortSignal) => OutputOf<F, N> | Promise<OutputOf<F, N>> }

@@ -1,7 +1,7 @@
 import { isRecord } from './data.ts'
 import type { Fault } from './errors.ts'
 
-/** How an engine deals with a child that crashes. What is left out is as its family has it, or as said here. */
+/** How an engine deals with a child that crashes, after Erlang/OTP's supervisors. What is left out is as its family has it, or as said here. */
 export interface Supervision {
   /** What a crash leads to, `restart` unless told. `stop` ends the child; `escalate` ends it, and its parent crashes with its error. */
   readonly crash?: 'restart' | 'stop' | 'escalate'
