@@ -7,6 +7,7 @@ import { encryptAndDecrypt } from './encrypt-and-decrypt.ts'
 import { lifecycle } from './lifecycle.ts'
 import { shareAndRevoke } from './share-and-revoke.ts'
 import { signAndVerify } from './sign-and-verify.ts'
+import { supervision } from './supervision.ts'
 import { Trace } from './trace.ts'
 import { xstateMachine } from './xstate-machine.ts'
 
@@ -16,6 +17,7 @@ const examples: ReadonlyMap<string, Example> = new Map([
   ['encrypt-and-decrypt', encryptAndDecrypt],
   ['share-and-revoke', shareAndRevoke],
   ['custom-engine', customEngine],
+  ['supervision', supervision],
   ['xstate-machine', xstateMachine],
 ])
 

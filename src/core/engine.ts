@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isRecord } from './data.ts'
 import { Fault } from './errors.ts'
 import type { AsksOf, ConfigOf, Family, MailboxStateOf, Needed, ResourceOf, ServicesOf, TasksOf, TimersOf } from './family.ts'
 import { mailboxesOf } from './mailbox.ts'
@@ -34,7 +35,7 @@ export type Behaviour<F extends Family> =
 type Live<F> = ServicesOf<F> & ([ResourceOf<F>] extends [never] ? {} : ResourceOf<F>)
 /**
  * The impure part of a family. `live` has its services and resource. `signal` aborts when nobody will hear the outcome: at the task's
- * deadline, when the engine stops, when the step for the outcome crashed. What a handler answers must be data.
+ * deadline, when the engine stops or restarts, when the step for the outcome crashed. What a handler answers must be data.
  */
 export type TaskHandlers<F extends Family> = { readonly [N in keyof TasksOf<F>]:
   (input: InputOf<F, N>, live: Live<F>, signal: AbortSignal) => OutputOf<F, N> | Promise<OutputOf<F, N>> }
@@ -174,6 +175,7 @@ export class EngineFamily {
     this.#children = definition.children ?? (() => [])
     for (const name of this.tasks.keys()) if (!this.outcomes.has(name)) throw fault(`the task ${name} has no rule in "outcomes"`)
     for (const name of this.outcomes.keys()) if (!this.tasks.has(name)) throw fault(`the outcome ${name} has no handler in "tasks"`)
+    if (definition.supervision !== undefined && !isRecord(definition.supervision)) throw fault('supervision must be a plain object, such as { strategy: "one-for-all" }')
     const { strategy = 'one-for-one', ...supervision } = definition.supervision ?? {}
     if (!isStrategy(strategy)) throw fault('supervision.strategy must be "one-for-one", "one-for-all" or "rest-for-one"')
     this.strategy = strategy

@@ -1,7 +1,7 @@
 import { isRecord } from './data.ts'
 import type { Fault } from './errors.ts'
 
-/** How an engine deals with a child that crashes. What is left out is as its family has it, or as said here. */
+/** How an engine deals with a child that crashes, after Erlang/OTP's supervisors. What is left out is as its family has it, or as said here. */
 export interface Supervision {
   /** What a crash leads to, `restart` unless told. `stop` ends the child; `escalate` ends it, and its parent crashes with its error. */
   readonly crash?: 'restart' | 'stop' | 'escalate'
@@ -43,7 +43,7 @@ const STRATEGIES: readonly unknown[] = ['one-for-one', 'one-for-all', 'rest-for-
 export function policyOf(supervision: unknown, base: Policy, fault: (problem: string) => Fault): Policy {
   if (supervision === undefined) return base
   if (!hasFields(supervision)) throw fault('supervision must be a plain object, such as { crash: "stop" }')
-  const stray = Object.keys(supervision).find(field => !(field in base))
+  const stray = Object.keys(supervision).find(field => !Object.hasOwn(base, field))
   if (stray !== undefined) throw fault(`supervision has no field ${JSON.stringify(stray)}; it has ${Object.keys(base).join(', ')}`)
   const { crash = base.crash, restarts = base.restarts, within = base.within, exhausted = base.exhausted, backoff = base.backoff } = supervision
   if (crash !== 'restart' && crash !== 'stop' && crash !== 'escalate') throw fault('supervision.crash must be "restart", "stop" or "escalate"')

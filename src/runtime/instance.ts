@@ -67,7 +67,7 @@ export class EngineInstance implements Principal {
   hasRun = false
   restarts = 0
   /** When it was restarted, as far back as its policy looks. */
-  restartTimes: readonly number[] = []
+  restartTimes: readonly number[] | undefined = undefined
   /** What it waits for while it restarts. */
   restart: Restart | undefined = undefined
   /** Whether nothing is left of its last life, as before its first. */

@@ -102,11 +102,10 @@ export class Lifecycle {
   }
 
   #acquire(instance: EngineInstance, attempt: AbortController, resource: Promise<unknown>): void {
-    const patience = new Expiry(() => this.#failed(instance, new Fault('start-failed', `Its resource was not acquired in ${this.#patience.startDeadline} ms`)))
-    const settled: Promise<void> = resource.then(value => this.#acquired(instance, attempt, value)).catch((error: unknown) => {
-      // One that was given up has no say in the life that follows.
-      if (instance.acquiring === attempt) this.#failed(instance, error)
-    }).then(() => {
+    // One that was given up has no say in the life that follows.
+    const failed = (error: unknown) => { if (instance.acquiring === attempt) this.#failed(instance, error) }
+    const patience = new Expiry(() => failed(new Fault('start-failed', `Its resource was not acquired in ${this.#patience.startDeadline} ms`)))
+    const settled: Promise<void> = resource.then(value => this.#acquired(instance, attempt, value)).catch(failed).then(() => {
       this.#deadlines.cancel(patience)
       instance.running?.delete(settled)
     })
@@ -265,12 +264,12 @@ export class Lifecycle {
     }
   }
 
-  /** Calls `next` when those of its children that were told to end have ended. */
+  /** Calls `next` when those of its children that were told to end have ended, also those that are told meanwhile. */
   #afterChildren(instance: EngineInstance, next: () => void): void {
     const children = Array.from(instance.children ?? []).filter(({ status }) => status === 'stopping')
     if (children.length === 0) return next()
     let left = children.length
-    for (const child of children) (child.onEnded ??= []).push(() => { if (--left === 0) next() })
+    for (const child of children) (child.onEnded ??= []).push(() => { if (--left === 0) this.#afterChildren(instance, next) })
   }
 
   /** Calls `next` when all have settled, or when patience ends. At once if there is nothing to wait for. */

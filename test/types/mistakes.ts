@@ -88,6 +88,10 @@ node.spawn(gate, { name: 'gate', config: { signer: both.decryptionEngine, patien
 node.spawn(identityManagement, { name: 'im', services: { backends: [{}] } })
 // @ts-expect-error no services at spawn
 node.spawn(identityManagement, { name: 'im' })
+// @ts-expect-error a strategy is the parent's, for all of its children
+node.spawn(gate, { name: 'gate', config: { signer: one.commitmentEngine, patience: 1 }, supervision: { strategy: 'one-for-all' } })
+// @ts-expect-error nothing that a crash may lead to
+node.spawn(gate, { name: 'gate', config: { signer: one.commitmentEngine, patience: 1 }, supervision: { crash: 'resume' } })
 // @ts-expect-error no config at spawn
 node.spawn(gate, { name: 'gate' })
 // @ts-expect-error params that no backend has

@@ -10,7 +10,7 @@ import { identityManagementProtocol } from './messages.ts'
 /**
  * Generates, connects, shares and deletes identities on the backends it is spawned with, and answers with the EngineIDs of
  * the Commitment and Decryption engines that an identity's capabilities need. Open to all: who may do what is decided by the
- * identities' owners. Anoma's node architecture specification, engine family overview 'Identity Management'; sharing is ours.
+ * identities' owners. If it restarts it knows no identity any more: their engines have stopped, their keys stay in the backends. Anoma's node architecture specification, engine family overview 'Identity Management'; sharing is ours.
  */
 export const identityManagement = defineEngine<IdentityManagement>({
   protocol: identityManagementProtocol,
