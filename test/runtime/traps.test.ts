@@ -300,6 +300,37 @@ describe('what is gone', () => {
   }
 })
 
+describe('restarts', () => {
+  test('S29: each child has its own: a sibling that crashes takes none of them', async () => {
+    await fc.assert(fc.asyncProperty(fc.nat(), fc.array(fc.nat(2), { maxLength: 15 }), async (seed, crashes) => {
+      await inWorld(seed, async ({ sim, node, events }) => {
+        const kid = box({ put: () => { throw new Error('no') }, get: t => reply({ n: t.msg.n }) })
+        const parent: Engine<Box> = box({
+          supervision: { exhausted: 'stop' },
+          children: () => [kid],
+          put: (t, _c, e) => [spawn(kid, { as: child(kid, t.self, e.children) }), update({ ...e, children: e.children + 1 })],
+        })
+        const to = await node.spawn(parent, { name: 'parent' })
+        const a = node.client('a')
+        for (let n = 0; n < 3; n++) a.tell(to, { type: 'Put', n })
+        await sim.sleep(1)
+        // All within the five seconds, and each after the last backoff.
+        for (const n of crashes) {
+          a.tell(child(kid, to, n), { type: 'Put', n })
+          await sim.sleep(200)
+        }
+        for (const n of [0, 1, 2]) {
+          const count = crashes.filter(each => each === n).length
+          const { name } = child(kid, to, n)
+          expect(events.filter(event => event.kind === 'restarted' && event.engine.name === name).length).toBe(Math.min(count, 3))
+          expect(await outcomeOf(a.ask(child(kid, to, n), { type: 'GetRequest', n }))).toBe(count > 3 ? 'stopped' : `ok {"n":${n}}`)
+        }
+        expect(events.some(event => (event.kind === 'restarted' || event.kind === 'ended') && event.engine.name === 'parent')).toBe(false)
+      })
+    }), { numRuns: 40 })
+  })
+})
+
 describe('queues', () => {
   test('S17: taking a message out costs the same, however many wait', async () => {
     const node = await createNode()
