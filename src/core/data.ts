@@ -64,7 +64,7 @@ function isData(value: unknown, before: unknown, depth: number): boolean {
       // A copy would take it for the prototype.
       if (key === '__proto__') return false
       if (isPrimitive(field)) continue
-      const old = hasFields(before) ? before[key] : undefined
+      const old = fieldOf(before, key)
       if (old !== field && !isData(field, old, depth + 1)) return false
     }
     return true
@@ -112,8 +112,9 @@ function isDetached(bytes: Uint8Array): boolean {
 
 interface Fields { readonly [field: string]: unknown }
 
-function hasFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null
+/** What a plain object has of its own under that name. */
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && isPlain(value) && Object.hasOwn(value, name) ? value[name] : undefined
 }
 
 /** Whether this is a plain object: its fields are all there is to it, so that it can be copied or merged. */

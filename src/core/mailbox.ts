@@ -1,4 +1,4 @@
-import { assertData } from './data.ts'
+import { copyData, freezeData } from './data.ts'
 import { Fault } from './errors.ts'
 
 /** What becomes of a message that finds its mailbox full. Whichever is lost is a dead letter, and its asker is told `mailbox-full`. */
@@ -58,11 +58,12 @@ export function mailboxesOf(mailboxes: Mailboxes<unknown> | undefined, fault: (p
 
 function definitionOf(id: number, options: MailboxOptions<unknown>, fault: (problem: string) => Fault): MailboxDefinition {
   if (typeof options !== 'object' || options === null) throw fault(`mailbox ${id} must be an object such as { capacity: 100 }`)
-  const definition = { ...PLAIN, ...options }
-  const { capacity, overflow, priority, state } = definition
+  const { capacity = PLAIN.capacity, overflow = PLAIN.overflow, priority = PLAIN.priority } = options
   if (!Number.isSafeInteger(capacity) || capacity < 1) throw fault(`the capacity of mailbox ${id} must be a whole number from 1`)
   if (!OVERFLOWS.includes(overflow)) throw fault(`the overflow of mailbox ${id} must be one of ${OVERFLOWS.join(', ')}`)
   if (!Number.isFinite(priority)) throw fault(`the priority of mailbox ${id} must be a number`)
-  assertData(state, `the state of mailbox ${id}`)
-  return definition
+  // All engines of the family begin with it.
+  const state = copyData(options.state, `the state of mailbox ${id}`)
+  freezeData(state)
+  return { capacity, overflow, priority, state }
 }

@@ -193,7 +193,7 @@ export class Delivery {
     }
     if (this.#freeze) freezeData(envelope.msg)
     mailbox.held++
-    mailbox.queue.push(envelope)
+    mailbox.push(envelope)
     if (this.#observation.isOn) {
       this.#observation.note(this.#scheduler.now(), {
         kind: 'message', sender: envelope.sender, target: target.id, name: nameOf(envelope.msg),

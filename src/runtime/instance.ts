@@ -1,15 +1,17 @@
 import { formatEngineID } from '../core/engine-id.ts'
 import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { EngineFamily } from '../core/engine.ts'
-import type { EndReason, MailboxID } from '../core/trigger.ts'
+import { DEFAULT_POLICY } from '../core/supervision.ts'
+import type { Policy } from '../core/supervision.ts'
+import type { MailboxID } from '../core/trigger.ts'
+import { Affairs, NONE } from './affairs.ts'
 import { Signal } from './envelope.ts'
 import type { Envelope, Item, Principal, SignalBody } from './envelope.ts'
 import { Mailbox, MailboxCluster } from './mailbox.ts'
-import type { Policy } from '../core/supervision.ts'
 import type { Pending } from './pending.ts'
-import type { Restart } from './restart.ts'
-import type { TaskRun } from './tasks.ts'
-import type { Elapsing } from './timers.ts'
+
+/** The environment and the services of an engine that has none. */
+export const NOTHING: object = Object.freeze({})
 
 /**
  * `starting` and `stopping` wait for a resource, and so may `restarting`, which then waits for its time; `spawned` follows. Only a
@@ -23,15 +25,14 @@ export class EngineInstance implements Principal {
   /** What delivers to it: tells its node from others in the process. */
   readonly home: object
   readonly family: EngineFamily
-  readonly parent: EngineInstance | undefined
-  readonly config: unknown
+  parent: EngineInstance | undefined
+  config: unknown
   /** What its spawner gave it; its children inherit this, and not its resource. */
-  readonly services: object
-  /** What its task handlers get: services and resource. */
-  live: object
-  resource: unknown = undefined
-  environment: object = {}
+  services: object
+  environment: object = NOTHING
   status: Status = 'spawned'
+  /** Whether it has ever run. Until then it does not restart. */
+  hasRun = false
 
   /** Mailbox 0, which replies and signals come in. */
   readonly #mailbox = new Mailbox()
@@ -39,57 +40,43 @@ export class EngineInstance implements Principal {
   readonly #cluster: MailboxCluster | undefined
   /** How many signals in mailbox 0 go before everything else. */
   #urgent = 0
-  /** What the family keeps with mailboxes, by MailboxID, once a step has changed it. */
-  #mailboxStates: unknown[] | undefined = undefined
   /** Whether it is in line for the scheduler. */
   isReady = false
-
-  /** The names from whom it accepts, unless it is open. Made when the first is granted. */
-  acquaintances: Set<string> | undefined = undefined
-  children: Set<EngineInstance> | undefined = undefined
-  /** The highest number that a child was given. */
-  lastChild = -1
-  watchers: Set<EngineInstance> | undefined = undefined
-  watching: Set<EngineInstance> | undefined = undefined
   /** Requests that wait for its answer, the newest first. */
   owed: Pending | undefined = undefined
-  /** Its own requests, by key. */
-  asks: Map<string, Pending> | undefined = undefined
-  timers: Map<string, Elapsing> | undefined = undefined
-  tasks: Map<string, TaskRun> | undefined = undefined
-  /** Work outside of steps that has not come to its end: task handlers, an acquire. */
-  running: Set<Promise<unknown>> | undefined = undefined
-  /** Aborts an acquire when the engine stops. */
-  acquiring: AbortController | undefined = undefined
-  /** What its supervisor does when it crashes. */
-  readonly policy: Policy
-  /** Whether it has ever run. Until then it does not restart. */
-  hasRun = false
-  restarts = 0
-  /** When it was restarted, as far back as its policy looks. */
-  restartTimes: readonly number[] | undefined = undefined
-  /** What it waits for while it restarts. */
-  restart: Restart | undefined = undefined
-  /** Whether nothing is left of its last life, as before its first. */
-  isDown = true
-  /** What it crashed with, or could not release, until its new life begins. */
-  failure: unknown = undefined
-  /** Why it ends, once it does. */
-  ending: { readonly reason: EndReason; readonly error: unknown } | undefined = undefined
-  onStarted: ((error: unknown) => void) | undefined = undefined
-  onEnded: (() => void)[] | undefined = undefined
+  /** The names from whom it accepts, unless it is open. Most have one or none. */
+  #acquaintances: string | Set<string> | undefined = undefined
+  #affairs: Affairs | undefined = undefined
 
   /** `name` makes the EngineID that leads back to this instance. */
-  constructor(name: (instance: EngineInstance) => EngineID, home: object, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object, policy: Policy) {
+  constructor(name: (instance: EngineInstance) => EngineID, home: object, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object) {
     this.id = name(this)
     this.home = home
     this.family = family
     this.parent = parent
     this.config = config
     this.services = services
-    this.live = services
     this.#cluster = family.mailboxes.length > 1 ? new MailboxCluster(family.mailboxes, this.#mailbox) : undefined
-    this.policy = policy
+  }
+
+  /** What it has only at times, to be read. */
+  get affairs(): Readonly<Affairs> {
+    return this.#affairs ?? NONE
+  }
+
+  /** The same, to be changed. */
+  get own(): Affairs {
+    return this.#affairs ??= new Affairs()
+  }
+
+  get policy(): Policy {
+    return this.affairs.policy ?? this.parent?.family.policy ?? DEFAULT_POLICY
+  }
+
+  /** Lets go of everything: an EngineID leads here for as long as anybody holds it. */
+  forget(): void {
+    this.#affairs = this.#acquaintances = this.parent = this.config = undefined
+    this.environment = this.services = NOTHING
   }
 
   // ── mailboxes ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -102,7 +89,7 @@ export class EngineInstance implements Principal {
   take(): Item | undefined {
     if (this.#urgent > 0) {
       this.#urgent--
-      return this.#mailbox.queue.shift()
+      return this.#mailbox.shift()
     }
     return this.#cluster === undefined ? this.#mailbox.take() : this.#cluster.take()
   }
@@ -117,16 +104,16 @@ export class EngineInstance implements Principal {
 
   /** Takes in a reply, which is exempt from capacity. */
   receive(reply: Envelope): void {
-    this.#mailbox.queue.push(reply)
+    this.#mailbox.push(reply)
   }
 
   /** Takes in a signal; an urgent one goes before all else. */
   signal(body: SignalBody, isUrgent: boolean): void {
     if (isUrgent) {
       this.#urgent++
-      this.#mailbox.queue.unshift(new Signal(body))
+      this.#mailbox.unshift(new Signal(body))
     } else {
-      this.#mailbox.queue.push(new Signal(body))
+      this.#mailbox.push(new Signal(body))
     }
   }
 
@@ -136,20 +123,21 @@ export class EngineInstance implements Principal {
   }
 
   mailboxState(id: MailboxID): unknown {
-    return this.#mailboxStates === undefined ? this.family.mailboxes[id]?.state : this.#mailboxStates[id]
+    const { mailboxStates } = this.affairs
+    return mailboxStates === undefined ? this.family.mailboxes[id]?.state : mailboxStates[id]
   }
 
   updateMailbox(id: MailboxID, state: unknown): void {
-    this.#mailboxStates ??= this.family.mailboxes.map(definition => definition?.state)
-    this.#mailboxStates[id] = state
+    const states = this.own.mailboxStates ??= this.family.mailboxes.map(definition => definition?.state)
+    states[id] = state
   }
 
   /** Takes out the replies and signals that a former life waited for, and forgets what it kept with mailboxes. Messages stay. */
   takeAnswers(): readonly Item[] {
     this.#urgent = 0
-    this.#mailboxStates = undefined
+    if (this.affairs.mailboxStates !== undefined) this.own.mailboxStates = undefined
     const answers: Item[] = []
-    this.#mailbox.queue.retain(item => {
+    this.#mailbox.retain(item => {
       if (item.kind !== 'message') answers.push(item)
       return item.kind === 'message'
     })
@@ -170,17 +158,26 @@ export class EngineInstance implements Principal {
 
   /** Whether it takes messages from that principal: everyone, if open; itself, its parent and its acquaintances, if not. */
   knows(principal: Principal): boolean {
-    return this.family.open || principal === this || principal === this.parent
-      || (this.acquaintances !== undefined && this.acquaintances.has(acquaintanceName(principal.id, this.id.node)))
+    return this.family.open || principal === this || principal === this.parent || this.#isAcquaintance(principal.id)
+  }
+
+  #isAcquaintance(id: EngineID): boolean {
+    if (this.#acquaintances === undefined) return false
+    const name = acquaintanceName(id, this.id.node)
+    return typeof this.#acquaintances === 'string' ? this.#acquaintances === name : this.#acquaintances.has(name)
   }
 
   grant(acquaintance: EngineID): void {
-    this.acquaintances ??= new Set()
-    this.acquaintances.add(acquaintanceName(acquaintance, this.id.node))
+    const name = acquaintanceName(acquaintance, this.id.node)
+    if (this.#acquaintances === undefined) this.#acquaintances = name
+    else if (typeof this.#acquaintances === 'string') this.#acquaintances = new Set([this.#acquaintances, name])
+    else this.#acquaintances.add(name)
   }
 
   revoke(acquaintance: EngineID): void {
-    this.acquaintances?.delete(acquaintanceName(acquaintance, this.id.node))
+    const name = acquaintanceName(acquaintance, this.id.node)
+    if (typeof this.#acquaintances === 'object') this.#acquaintances.delete(name)
+    else if (this.#acquaintances === name) this.#acquaintances = undefined
   }
 }
 

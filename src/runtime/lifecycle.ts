@@ -9,7 +9,7 @@ import type { EndReason } from '../core/trigger.ts'
 import { Deadline } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Delivery, DeliveryParts } from './delivery.ts'
-import { EngineInstance } from './instance.ts'
+import { EngineInstance, NOTHING } from './instance.ts'
 import type { Observation } from './observation.ts'
 import type { Pending } from './pending.ts'
 import { affectedBy, judge, Restart } from './restart.ts'
@@ -21,6 +21,13 @@ interface Patience {
   readonly startDeadline: number
   /** Milliseconds that a stopping engine waits for its tasks, and then for its `release`. */
   readonly releaseDeadline: number
+}
+
+/** What the host is told of the engines it spawned. */
+interface RootEvents {
+  /** It runs, or it won't: then `error` says why. Told each time it starts, and when it ends. */
+  started(instance: EngineInstance, error: unknown): void
+  ended(instance: EngineInstance): void
 }
 
 /**
@@ -35,9 +42,11 @@ export class Lifecycle {
   readonly #scheduler: Scheduler
   readonly #tasks: Tasks
   readonly #patience: Patience
+  readonly #roots: RootEvents
   readonly #freeze: boolean
 
-  constructor(parts: DeliveryParts, delivery: Delivery, tasks: Tasks, patience: Patience) {
+  /** `roots` hears of engines that the host spawned. */
+  constructor(parts: DeliveryParts, delivery: Delivery, tasks: Tasks, patience: Patience, roots: RootEvents) {
     this.#node = parts.node
     this.#deadlines = parts.deadlines
     this.#observation = parts.observation
@@ -46,15 +55,18 @@ export class Lifecycle {
     this.#delivery = delivery
     this.#tasks = tasks
     this.#patience = patience
+    this.#roots = roots
   }
 
   /** Registers an engine. It starts on its first turn, before any message. */
   spawn(name: string, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object, policy: Policy): EngineInstance {
-    const instance = new EngineInstance(self => addressOf(this.#node, name, self), this.#delivery, family, parent, config, services, policy)
+    if (this.#freeze) freezeData(config)
+    const instance = new EngineInstance(self => addressOf(this.#node, name, self), this.#delivery, family, parent, config, services)
+    if (policy !== instance.policy) instance.own.policy = policy
     this.#delivery.engines.set(name, instance)
     if (parent !== undefined) {
-      parent.children ??= new Set()
-      parent.children.add(instance)
+      const children = parent.own.children ??= new Set()
+      children.add(instance)
     }
     if (this.#observation.isOn) {
       this.#observation.note(this.#scheduler.now(), {
@@ -68,20 +80,19 @@ export class Lifecycle {
   /** Begins a life: makes the environment and acquires the resource. */
   start(instance: EngineInstance): void {
     const { family, config, services } = instance
-    instance.restart?.leave(instance)
-    instance.isDown = false
+    instance.affairs.restart?.leave(instance)
+    if (instance.affairs.isDown) instance.own.isDown = false
     if (instance.hasRun) this.#noteRestart(instance)
     try {
-      const environment = family.environment(config, { nextChild: instance.lastChild + 1, restarts: instance.restarts })
+      const environment = family.environment(config, { nextChild: instance.affairs.lastChild + 1, restarts: instance.affairs.restarts })
       if (typeof environment !== 'object' || environment === null) throw new Fault('invalid-definition', 'The first environment must be an object')
       assertData(environment, 'the first environment')
       if (this.#freeze) freezeData(environment)
       // Its own code may have stopped it.
       if (!instance.accepts) return
       instance.environment = environment
-      instance.live = services
       if (family.resource === undefined) return this.#started(instance)
-      const attempt = instance.acquiring = new AbortController()
+      const attempt = instance.own.acquiring = new AbortController()
       this.#scheduler.lookSoon()
       const resource = family.resource.acquire(config, services, attempt.signal)
       if (isPromise(resource)) this.#acquire(instance, attempt, Promise.resolve(resource))
@@ -92,46 +103,45 @@ export class Lifecycle {
   }
 
   #noteRestart(instance: EngineInstance): void {
-    const { failure } = instance
-    instance.restarts++
-    instance.failure = undefined
+    const { failure } = instance.affairs
+    instance.own.restarts++
+    instance.own.failure = undefined
     if (!this.#observation.isOn) return
     this.#observation.note(this.#scheduler.now(), {
-      kind: 'restarted', engine: instance.id, restarts: instance.restarts, ...(failure === undefined ? {} : { error: failure }),
+      kind: 'restarted', engine: instance.id, restarts: instance.affairs.restarts, ...(failure === undefined ? {} : { error: failure }),
     })
   }
 
   #acquire(instance: EngineInstance, attempt: AbortController, resource: Promise<unknown>): void {
     // One that was given up has no say in the life that follows.
-    const failed = (error: unknown) => { if (instance.acquiring === attempt) this.#failed(instance, error) }
+    const failed = (error: unknown) => { if (instance.affairs.acquiring === attempt) this.#failed(instance, error) }
     const patience = new Expiry(() => failed(new Fault('start-failed', `Its resource was not acquired in ${this.#patience.startDeadline} ms`)))
     const settled: Promise<void> = resource.then(value => this.#acquired(instance, attempt, value)).catch(failed).then(() => {
       this.#deadlines.cancel(patience)
-      instance.running?.delete(settled)
+      instance.affairs.running?.delete(settled)
     })
     // Its own code may have stopped it: then whatever comes of this is released with the rest of it, or let go.
-    if (instance.acquiring === attempt) instance.running = new Set([settled])
+    if (instance.affairs.acquiring === attempt) instance.own.running = new Set([settled])
     if (instance.status !== 'spawned') return
     instance.status = 'starting'
     this.#deadlines.set(patience, this.#scheduler.now(), this.#patience.startDeadline)
   }
 
   #acquired(instance: EngineInstance, attempt: AbortController, resource: unknown): void {
-    if (instance.acquiring !== attempt) return this.#letGo(instance.family, resource, () => {})
-    instance.resource = resource
+    if (instance.affairs.acquiring !== attempt) return this.#letGo(instance.family, resource, () => {})
+    instance.own.resource = resource
     // The engine is going down: the resource is released with the rest of it, which waits for this.
     if (instance.status === 'stopping' || instance.status === 'restarting') return
     if (!isRecord(resource)) throw new Fault('invalid-definition', 'acquire must answer a plain object, such as { device }: its fields are handed to the tasks')
-    instance.live = { ...instance.services, ...resource }
+    instance.own.live = { ...instance.services, ...resource }
     this.#started(instance)
   }
 
   #started(instance: EngineInstance): void {
     instance.status = 'running'
     instance.hasRun = true
-    instance.acquiring = undefined
-    instance.onStarted?.(undefined)
-    instance.onStarted = undefined
+    if (instance.affairs.acquiring !== undefined) instance.own.acquiring = undefined
+    if (instance.parent === undefined) this.#roots.started(instance, undefined)
     if (instance.family.started !== undefined) this.#delivery.signal(instance, { on: 'started' }, true)
     if (instance.hasNext) this.#scheduler.add(instance)
   }
@@ -150,11 +160,11 @@ export class Lifecycle {
     const now = this.#scheduler.refresh()
     const verdict = judge(instance, now)
     if (verdict.crash === 'restart') {
-      instance.failure = error
+      instance.own.failure = error
       return this.#restart(affectedBy(instance), now, verdict.delay)
     }
-    this.end(instance, 'crashed', error)
     const { parent } = instance
+    this.end(instance, 'crashed', error)
     // One that is starting anew has answered already.
     if (verdict.crash !== 'escalate' || parent?.status !== 'running') return
     this.crash(parent, new Fault('child-crashed', `Its child ${instance.id.name} crashed, and its supervision escalates`, { cause: error }))
@@ -202,12 +212,11 @@ export class Lifecycle {
    */
   end(instance: EngineInstance, reason: EndReason, error?: unknown): void {
     if (!instance.accepts) return
-    const isGoingDown = instance.status === 'restarting' && !instance.isDown
+    const isGoingDown = instance.status === 'restarting' && !instance.affairs.isDown
     instance.status = 'stopping'
-    instance.ending = { reason, error: error ?? instance.failure }
-    instance.onStarted?.(error ?? new Fault('start-failed', 'It was stopped before it had started'))
-    instance.onStarted = undefined
-    instance.restart?.leave(instance)
+    instance.own.ending = { reason, error: error ?? instance.affairs.failure }
+    if (instance.parent === undefined) this.#roots.started(instance, error ?? new Fault('start-failed', 'It was stopped before it had started'))
+    instance.affairs.restart?.leave(instance)
     this.#forget(instance)
     this.#refuseAll(instance, reason)
     if (isGoingDown) this.#stopChildren(instance)
@@ -215,26 +224,26 @@ export class Lifecycle {
   }
 
   #stopChildren(instance: EngineInstance): void {
-    for (const child of instance.children ?? []) this.end(child, 'stopped')
+    for (const child of instance.affairs.children ?? []) this.end(child, 'stopped')
   }
 
   /** Children first, then what runs outside of steps, then the resource. */
   #goDown(instance: EngineInstance): void {
-    instance.acquiring?.abort()
+    instance.affairs.acquiring?.abort()
     this.#tasks.abandon(instance)
     if (instance.status !== 'restarting' || !instance.family.keepsChildren) this.#stopChildren(instance)
-    this.#afterChildren(instance, () => this.#settle(instance.running, () => this.#release(instance)))
+    this.#afterChildren(instance, () => this.#settle(instance.affairs.running, () => this.#release(instance)))
   }
 
   #release(instance: EngineInstance): void {
-    const { resource } = instance
-    instance.resource = instance.acquiring = instance.running = undefined
-    instance.live = {}
-    instance.environment = {}
+    const { resource } = instance.affairs
+    instance.own.resource = instance.own.acquiring = instance.own.running = undefined
+    instance.own.live = undefined
+    instance.environment = NOTHING
     const down = (error?: unknown) => {
-      instance.isDown = true
-      instance.failure ??= error
-      if (instance.status === 'restarting') instance.restart?.wentDown(instance)
+      instance.own.isDown = true
+      instance.own.failure ??= error
+      if (instance.status === 'restarting') instance.affairs.restart?.wentDown(instance)
       // Children that it kept may have been told to end since.
       else this.#afterChildren(instance, () => this.#finish(instance))
     }
@@ -244,12 +253,12 @@ export class Lifecycle {
 
   /** Drops what the engine itself waits for. */
   #forget(instance: EngineInstance): void {
-    for (const pending of instance.asks?.values() ?? []) if (pending.isOpen) this.#delivery.close(pending)
-    instance.asks = undefined
-    for (const timer of instance.timers?.values() ?? []) this.#deadlines.cancel(timer)
-    instance.timers = undefined
-    for (const watched of instance.watching ?? []) watched.watchers?.delete(instance)
-    instance.watching = undefined
+    for (const pending of instance.affairs.asks?.values() ?? []) if (pending.isOpen) this.#delivery.close(pending)
+    instance.own.asks = undefined
+    for (const timer of instance.affairs.timers?.values() ?? []) this.#deadlines.cancel(timer)
+    instance.own.timers = undefined
+    for (const watched of instance.affairs.watching ?? []) watched.affairs.watchers?.delete(instance)
+    instance.own.watching = undefined
     this.#delivery.remote?.forget(instance)
   }
 
@@ -266,10 +275,10 @@ export class Lifecycle {
 
   /** Calls `next` when those of its children that were told to end have ended, also those that are told meanwhile. */
   #afterChildren(instance: EngineInstance, next: () => void): void {
-    const children = Array.from(instance.children ?? []).filter(({ status }) => status === 'stopping')
+    const children = Array.from(instance.affairs.children ?? []).filter(({ status }) => status === 'stopping')
     if (children.length === 0) return next()
     let left = children.length
-    for (const child of children) (child.onEnded ??= []).push(() => { if (--left === 0) this.#afterChildren(instance, next) })
+    for (const child of children) (child.own.onEnded ??= []).push(() => { if (--left === 0) this.#afterChildren(instance, next) })
   }
 
   /** Calls `next` when all have settled, or when patience ends. At once if there is nothing to wait for. */
@@ -302,26 +311,25 @@ export class Lifecycle {
   }
 
   #finish(instance: EngineInstance): void {
-    const { reason, error = instance.failure } = instance.ending ?? { reason: 'stopped' as const }
+    const { reason, error = instance.affairs.failure } = instance.affairs.ending ?? { reason: 'stopped' as const }
     instance.status = 'ended'
-    // An EngineID leads here for as long as anybody holds it.
-    instance.failure = instance.ending = undefined
-    instance.acquaintances = instance.children = undefined
+    const { parent } = instance
+    const { watchers, onEnded } = instance.affairs
+    instance.forget()
     this.#delivery.engines.delete(instance.id.name)
-    instance.parent?.children?.delete(instance)
+    if (parent === undefined) this.#roots.ended(instance)
+    else parent.affairs.children?.delete(instance)
     if (this.#observation.isOn) {
       this.#observation.note(this.#scheduler.now(), { kind: 'ended', engine: instance.id, reason, ...(error === undefined ? {} : { error }) })
     }
     // What observers are to be told, and deadlines that are no more: the process may have waited for them alone.
     this.#scheduler.wake()
-    for (const watcher of instance.watchers ?? []) {
-      watcher.watching?.delete(instance)
+    for (const watcher of watchers ?? []) {
+      watcher.affairs.watching?.delete(instance)
       this.#delivery.signal(watcher, { on: 'terminated', engine: instance.id, reason })
     }
-    instance.watchers = undefined
     this.#delivery.remote?.ended(instance, reason)
-    for (const tell of instance.onEnded ?? []) tell()
-    instance.onEnded = undefined
+    for (const tell of onEnded ?? []) tell()
   }
 
   watch(watcher: EngineInstance, engine: EngineID): void {
@@ -331,10 +339,10 @@ export class Lifecycle {
       this.#delivery.signal(watcher, { on: 'terminated', engine, reason: this.#delivery.isHere(engine) ? 'stopped' : 'unreachable' })
       return
     }
-    target.watchers ??= new Set()
-    target.watchers.add(watcher)
-    watcher.watching ??= new Set()
-    watcher.watching.add(target)
+    const watchers = target.own.watchers ??= new Set()
+    watchers.add(watcher)
+    const watching = watcher.own.watching ??= new Set()
+    watching.add(target)
   }
 }
 

@@ -6,15 +6,14 @@ import { Queue } from './envelope.ts'
 import type { Envelope, Item } from './envelope.ts'
 
 /** One mailbox: what waits in it in order of arrival, and what was deferred. */
-export class Mailbox {
-  readonly queue = new Queue()
+export class Mailbox extends Queue {
   /** How many messages wait or are deferred: what counts toward its capacity. Replies and signals don't. */
   held = 0
   /** Made when the first message is deferred. */
   #aside: Aside | undefined = undefined
 
   get isEmpty(): boolean {
-    return this.queue.first === undefined && (this.#aside === undefined || this.#aside.released.size === 0)
+    return this.first === undefined && (this.#aside === undefined || this.#aside.released.size === 0)
   }
 
   get deferred(): number {
@@ -23,7 +22,7 @@ export class Mailbox {
 
   /** What is next: what was deferred and released came before all that still waits. */
   take(): Item | undefined {
-    const item = this.#aside?.released.shift() ?? this.queue.shift()
+    const item = this.#aside?.released.shift() ?? this.shift()
     if (item !== undefined && item.kind === 'message') this.held--
     return item
   }
@@ -42,7 +41,7 @@ export class Mailbox {
 
   /** Takes out the message that came first of all that wait or are deferred. */
   dropOldest(): Envelope | undefined {
-    const envelope = this.#aside?.takeOldest() ?? this.queue.shiftMessage()
+    const envelope = this.#aside?.takeOldest() ?? this.shiftMessage()
     if (envelope !== undefined) this.held--
     return envelope
   }
@@ -51,14 +50,14 @@ export class Mailbox {
   *takeAll(): Generator<Item> {
     if (this.#aside !== undefined) yield* this.#aside
     this.#aside = undefined
-    for (let item = this.queue.shift(); item !== undefined; item = this.queue.shift()) yield item
+    for (let item = this.shift(); item !== undefined; item = this.shift()) yield item
     this.held = 0
   }
 
   /** All that waits, deferred or not: those that were deferred first, both in order of arrival. */
-  *[Symbol.iterator](): Generator<Item> {
+  override *[Symbol.iterator](): Generator<Item> {
     if (this.#aside !== undefined) yield* this.#aside
-    yield* this.queue
+    yield* super[Symbol.iterator]()
   }
 }
 
@@ -148,8 +147,8 @@ export class MailboxCluster {
   }
 
   /**
-   * The highest priority, the longest passed over of those; unless n mailboxes are not empty and one of them was passed over 16 − n times:
-   * were it and the n − 1 others passed over together any longer, the last of them would have to wait for more than sixteen steps.
+   * The highest priority, the longest passed over of those; unless one was passed over so often that it and all others that wait beside
+   * the highest could no longer have their steps one after the other without the last of them waiting for more than sixteen.
    */
   #next(): MailboxID | undefined {
     let count = 0
@@ -162,7 +161,7 @@ export class MailboxCluster {
       if (highest === undefined || this.#priority(id) > this.#priority(highest)
         || (this.#priority(id) === this.#priority(highest) && this.#passedOver(id) > this.#passedOver(highest))) highest = id
     })
-    return longest !== undefined && this.#passedOver(longest) >= MAILBOX_LIMIT - count ? longest : highest
+    return longest !== undefined && this.#passedOver(longest) >= MAILBOX_LIMIT - (count - 1) ? longest : highest
   }
 
   #passedOver(id: MailboxID): number {

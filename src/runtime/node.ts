@@ -108,10 +108,11 @@ export class RuntimeNode implements Node {
   readonly #askDeadline: number
   readonly #peers: Peers | undefined
   readonly #clients = new Map<string, HostClient>()
-  /** Every name that was ever given, since none is given twice. */
-  readonly #engineNames = new Set<string>()
+  /** Names that engines of the host had; with those of engines that live, all that were ever given to one: none is given twice. */
+  readonly #endedNames = new Set<string>()
   readonly #clientNames = new Set<string>()
-  readonly #roots = new Set<EngineInstance>()
+  /** What waits for engines of the host to start. */
+  readonly #starting = new Map<EngineInstance, (error: unknown) => void>()
   #stopping: Promise<void> | undefined
 
   constructor({ id, boot, host, options = {}, freeze = false }: RuntimeParts) {
@@ -127,7 +128,13 @@ export class RuntimeNode implements Node {
     const parts: DeliveryParts = { node: id, host, deadlines, observation, scheduler, freeze }
     const delivery = new Delivery(parts)
     const tasks = new Tasks(deadlines, delivery, scheduler)
-    const lifecycle = new Lifecycle(parts, delivery, tasks, patience)
+    const lifecycle = new Lifecycle(parts, delivery, tasks, patience, {
+      started: (root, error) => {
+        this.#starting.get(root)?.(error)
+        this.#starting.delete(root)
+      },
+      ended: root => this.#endedNames.add(root.id.name),
+    })
     const steps = new Steps(parts, delivery, lifecycle, tasks, askDeadline)
     this.id = id
     this.#parts = parts
@@ -150,7 +157,7 @@ export class RuntimeNode implements Node {
     const open = this.#clients.get(name)
     if (open !== undefined) return open
     assertName(name, 'client')
-    if (this.#engineNames.has(name)) throw nameTaken(name)
+    if (this.#wasGiven(name)) throw nameTaken(name)
     this.#clientNames.add(name)
     const client = new HostClient(engineIDOf(this.id, name), {
       delivery: this.#delivery,
@@ -170,20 +177,17 @@ export class RuntimeNode implements Node {
     const { name, config, services = {}, acquaintances = [], supervision } = options
     assertName(name, 'engine')
     if (!isRecord(services)) throw new Fault('invalid-argument', 'services must be a plain object, such as { backends }: its fields are handed to the tasks')
-    if (this.#engineNames.has(name) || this.#clientNames.has(name)) throw nameTaken(name)
+    if (this.#wasGiven(name) || this.#clientNames.has(name)) throw nameTaken(name)
     const parsed = parseConfig(engine, config)
     const known = acquaintances.map(principalID)
     const policy = policyOf(supervision, DEFAULT_POLICY, problem => new Fault('invalid-argument', problem))
-    this.#engineNames.add(name)
     const instance = this.#lifecycle.spawn(name, engine, undefined, parsed, services, policy)
     for (const acquaintance of known) instance.grant(acquaintance)
-    this.#roots.add(instance)
-    ;(instance.onEnded ??= []).push(() => this.#roots.delete(instance))
     await new Promise<void>((resolve, reject) => {
-      instance.onStarted = error => {
+      this.#starting.set(instance, error => {
         if (error === undefined) resolve()
         else reject(new Fault('start-failed', `The engine ${name} could not start: ${error instanceof Error ? error.message : 'unknown error'}`, { cause: error }))
-      }
+      })
     })
     return instance.id
   }
@@ -231,16 +235,21 @@ export class RuntimeNode implements Node {
   }
 
   async #stopAll(): Promise<void> {
-    await Promise.all(Array.from(this.#roots, root => this.#end(root)))
+    await Promise.all(Array.from(this.#delivery.engines.values()).filter(isRoot).map(root => this.#end(root)))
     for (const client of this.#clients.values()) client.close()
     await this.#peers?.stop()
     this.#parts.deadlines.clear()
     this.#parts.observation.flush()
   }
 
+  /** Whether an engine of the host has or had that name. */
+  #wasGiven(name: string): boolean {
+    return this.#delivery.engines.has(name) || this.#endedNames.has(name)
+  }
+
   #end(root: EngineInstance): Promise<void> {
     return new Promise(resolve => {
-      ;(root.onEnded ??= []).push(resolve)
+      ;(root.own.onEnded ??= []).push(resolve)
       this.#lifecycle.end(root, 'stopped')
     })
   }
@@ -248,13 +257,18 @@ export class RuntimeNode implements Node {
   #root(engine: EngineID): EngineInstance {
     this.#assertOpen()
     const instance = this.#delivery.find(engine)
-    if (instance !== undefined && this.#roots.has(instance)) return instance
+    if (instance !== undefined && isRoot(instance)) return instance
     throw new Fault('not-found', `The host spawned no engine ${JSON.stringify(engine.name)} that is still there. A child is its parent's to grant, revoke and stop`)
   }
 
   #assertOpen(): void {
     if (this.#stopping !== undefined) throw new Fault('node-stopped', 'This node has stopped. Make another with createNode()')
   }
+}
+
+/** Whether the host spawned it. */
+function isRoot(instance: EngineInstance): boolean {
+  return instance.parent === undefined
 }
 
 interface AnySpawnOptions {

@@ -1,4 +1,4 @@
-import { assertChangedData, assertData } from '../core/data.ts'
+import { assertChangedData, assertData, freezeData } from '../core/data.ts'
 import { hasNames } from '../core/engine-id.ts'
 import type { EngineID } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
@@ -11,15 +11,16 @@ import type { MailboxID } from '../core/trigger.ts'
 import { parseConfig } from './config.ts'
 import { Envelope, nameOf } from './envelope.ts'
 import type { Gatherer } from './evaluation.ts'
+import { NOTHING } from './instance.ts'
 import type { EngineInstance } from './instance.ts'
 
 /** What a step sends, beside tells, which are envelopes already. */
 export type Outgoing =
-  | { readonly kind: 'answer'; readonly response: object }
-  | { readonly kind: 'late-answer'; readonly response: object; readonly to: { readonly sender: EngineID; readonly id: number } }
-  | { readonly kind: 'emit'; readonly event: object }
+  | { readonly kind: 'answer'; readonly response: unknown }
+  | { readonly kind: 'late-answer'; readonly response: unknown; readonly to: { readonly sender: EngineID; readonly id: number } }
+  | { readonly kind: 'emit'; readonly event: unknown }
   | { readonly kind: 'forward'; readonly to: EngineID; readonly mailbox: MailboxID }
-  | { readonly kind: 'request'; readonly to: EngineID; readonly mailbox: MailboxID; readonly msg: object; readonly key: string; readonly deadline: number | undefined }
+  | { readonly kind: 'request'; readonly to: EngineID; readonly mailbox: MailboxID; readonly msg: unknown; readonly key: string; readonly deadline: number | undefined }
 
 interface Spawning { readonly family: EngineFamily; readonly as: EngineID; readonly n: number; readonly config: unknown; readonly policy: Policy }
 interface Granting { readonly effect: 'grant' | 'revoke'; readonly child: EngineID; readonly acquaintance: EngineID }
@@ -61,7 +62,7 @@ interface Fields {
  * lists would cost more than the rest of it.
  */
 export class StepPlan implements Gatherer {
-  environment: object = {}
+  environment: object = NOTHING
   readonly releases: string[] = []
   readonly mailboxStates: { readonly mailbox: MailboxID; readonly state: unknown }[] = []
   readonly spawns: Spawning[] = []
@@ -81,11 +82,13 @@ export class StepPlan implements Gatherer {
   /** Whether the request being handled leaves this engine in this step: it is replied to, or forwarded. */
   isGone = false
 
-  #instance: EngineInstance
+  readonly #freeze: boolean
+  #engine: EngineInstance | undefined
   /** The id of the request being handled. */
   #request: number | undefined
   #isMessage = false
   #count = 0
+  #isUpdated = false
   #isAnswered = false
   #isSettled = false
   #lastChild = -1
@@ -94,17 +97,18 @@ export class StepPlan implements Gatherer {
   /** What effects name as a child. */
   #children: { readonly child: EngineID; readonly what: string }[] | undefined
 
-  constructor(instance: EngineInstance) {
-    this.#instance = instance
+  /** With `freeze`, an action that changes the environment which another left is found out. */
+  constructor(freeze: boolean) {
+    this.#freeze = freeze
   }
 
   /** Begins a step of that engine. */
   begin(instance: EngineInstance, isMessage: boolean, request: number | undefined): void {
     this.environment = instance.environment
-    this.#instance = instance
+    this.#engine = instance
     this.#request = request
     this.#isMessage = isMessage
-    this.#lastChild = instance.lastChild
+    this.#lastChild = instance.affairs.lastChild
   }
 
   /** Forgets the step, so that nothing of it is held. */
@@ -116,7 +120,15 @@ export class StepPlan implements Gatherer {
       this.deferral = this.#keys = this.#children = undefined
       this.#count = 0
     }
-    this.isGone = this.#isAnswered = this.#isSettled = false
+    this.isGone = this.#isUpdated = this.#isAnswered = this.#isSettled = false
+    this.environment = NOTHING
+    this.#engine = undefined
+  }
+
+  /** The engine whose step it is. */
+  get #instance(): EngineInstance {
+    if (this.#engine === undefined) throw invalid('an effect came when no step was taken')
+    return this.#engine
   }
 
   /**
@@ -131,17 +143,19 @@ export class StepPlan implements Gatherer {
       case 'update':
         if (typeof effect.environment !== 'object' || effect.environment === null) throw invalid('update: the environment must be an object')
         this.environment = effect.environment
+        this.#isUpdated = true
+        if (this.#freeze) freezeData(effect.environment)
         return
       case 'send': {
         const instance = this.#instance
         this.messages.push(new Envelope(
-          'message', instance.id, instance, engine(effect.to, 'send'), mailbox(effect.mailbox, 'send'), message(effect.msg, 'send'), undefined))
+          'message', instance.id, instance, engine(effect.to, 'send'), mailbox(effect.mailbox, 'send'), effect.msg, undefined))
         return
       }
       case 'reply':
         this.#answer('reply: no request is being handled; to answer one that was kept, say which: reply(response, { to })')
         this.isGone = true
-        this.messages.push({ kind: 'answer', response: data(effect.response, 'reply') })
+        this.messages.push({ kind: 'answer', response: effect.response })
         return
       default:
         this.#count++
@@ -156,7 +170,7 @@ export class StepPlan implements Gatherer {
         const { to } = effect
         if (!isReplyTo(to)) throw invalid('reply: "to" must be the replyTo of a request')
         if (to.id === this.#request) this.#answer('')
-        this.messages.push({ kind: 'late-answer', response: data(effect.response, 'reply'), to })
+        this.messages.push({ kind: 'late-answer', response: effect.response, to })
         return
       }
       case 'forward':
@@ -177,17 +191,16 @@ export class StepPlan implements Gatherer {
         this.releases.push(text(effect.key, 'release'))
         return
       case 'request': {
-        const key = this.#key(effect.key, 'request', family.answers, this.#instance.asks)
+        const key = this.#key(effect.key, 'request', family.answers, this.#instance.affairs.asks)
         this.messages.push({
-          kind: 'request', to: engine(effect.to, 'request'), mailbox: mailbox(effect.mailbox, 'request'), msg: message(effect.msg, 'request'),
+          kind: 'request', to: engine(effect.to, 'request'), mailbox: mailbox(effect.mailbox, 'request'), msg: effect.msg,
           key, deadline: duration(effect.deadline, 'request'),
         })
         return
       }
       case 'task': {
         if (typeof effect.task !== 'string' || !family.tasks.has(effect.task)) throw invalid(`task: ${family.id} declares no task ${String(effect.task)}`)
-        const key = this.#key(effect.key, 'task', undefined, this.#instance.tasks)
-        assertData(effect.input, `the input of task ${effect.task}`)
+        const key = this.#key(effect.key, 'task', undefined, this.#instance.affairs.tasks)
         this.tasks.push({ name: effect.task, input: effect.input, key, deadline: duration(effect.deadline, 'task') })
         return
       }
@@ -221,12 +234,11 @@ export class StepPlan implements Gatherer {
       case 'update-mailbox': {
         const id = mailbox(effect.mailbox, 'updateMailbox')
         if (family.mailboxes[id] === undefined) throw invalid(`updateMailbox: ${family.id} has no mailbox ${id}`)
-        assertData(effect.state, 'the state of a mailbox')
         this.mailboxStates.push({ mailbox: id, state: effect.state })
         return
       }
       case 'emit':
-        this.messages.push({ kind: 'emit', event: data(effect.event, 'emit') })
+        this.messages.push({ kind: 'emit', event: effect.event })
         return
       case 'stop':
         this.stops.push(effect.child === undefined ? undefined : this.#child(effect.child, 'stop'))
@@ -236,16 +248,22 @@ export class StepPlan implements Gatherer {
     }
   }
 
-  /** Checks the environment that the step leaves, and what must hold of the step as a whole. Throws as `take` does. */
+  /**
+   * Checks the environment that the step leaves, that all it sends is data, now that no action can change it any more, and what must hold
+   * of the step as a whole. Throws as `take` does.
+   */
   finish(): void {
     assertChangedData(this.environment, this.#instance.environment, 'the environment')
+    for (const message of this.messages) assertSendable(message)
+    for (const { name, input } of this.tasks) assertData(input, `the input of task ${name}`)
+    for (const { state } of this.mailboxStates) assertData(state, 'the state of a mailbox')
     if (this.#children !== undefined) {
       for (const { child, what } of this.#children) {
         const n = childNumber(this.#instance.id, child)
         if (n === undefined || n > this.#lastChild) throw invalid(`${what}: ${child.name} is no child of this engine`)
       }
     }
-    if (this.deferral !== undefined && (this.#count > 1 || this.messages.length > 0 || this.environment !== this.#instance.environment)) {
+    if (this.deferral !== undefined && (this.#count > 1 || this.messages.length > 0 || this.#isUpdated)) {
       throw invalid('defer: a step that puts its message off can do nothing else, since the message was not handled')
     }
     if (this.#request !== undefined && !this.#isAnswered && !this.#isSettled) {
@@ -291,16 +309,23 @@ function isReplyTo(value: unknown): value is { readonly sender: EngineID; readon
   return typeof value === 'object' && value !== null && 'sender' in value && hasNames(value.sender) && 'id' in value && typeof value.id === 'number'
 }
 
-function data(value: unknown, what: string): object {
-  if (typeof value !== 'object' || value === null) throw invalid(`${what}: it needs an object`)
-  assertData(value, what)
-  return value
+function assertSendable(message: Envelope | Outgoing): void {
+  switch (message.kind) {
+    case 'message': return assertMessage(message.msg, 'send')
+    case 'request': return assertMessage(message.msg, 'request')
+    case 'answer': case 'late-answer': return assertObject(message.response, 'reply')
+    case 'emit': return assertObject(message.event, 'emit')
+  }
 }
 
-function message(value: unknown, what: string): object {
-  const msg = data(value, what)
+function assertMessage(msg: unknown, what: string): void {
+  assertObject(msg, what)
   if (nameOf(msg) === '') throw invalid(`${what}: a message needs a type`)
-  return msg
+}
+
+function assertObject(value: unknown, what: string): void {
+  if (typeof value !== 'object' || value === null) throw invalid(`${what}: it needs an object`)
+  assertData(value, what)
 }
 
 function mailbox(value: unknown, what: string): MailboxID {

@@ -8,9 +8,9 @@ export type Verdict = { readonly crash: 'stop' | 'escalate' } | { readonly crash
 export function judge(instance: EngineInstance, now: number): Verdict {
   const { crash, restarts, within, exhausted, backoff } = instance.policy
   if (crash !== 'restart') return { crash }
-  const times = (instance.restartTimes ?? []).filter(time => time > now - within)
+  const times = (instance.affairs.restartTimes ?? []).filter(time => time > now - within)
   if (times.length >= restarts) return { crash: exhausted }
-  instance.restartTimes = [...times, now]
+  instance.own.restartTimes = [...times, now]
   // The exponent is bounded, so that a `first` of 0 stays 0.
   return { crash: 'restart', delay: Math.min(backoff.longest, backoff.first * 2 ** Math.min(times.length, 64)) }
 }
@@ -19,7 +19,7 @@ export function judge(instance: EngineInstance, now: number): Verdict {
 export function affectedBy(instance: EngineInstance): readonly EngineInstance[] {
   const { parent } = instance
   if (parent === undefined || parent.family.strategy === 'one-for-one') return [instance]
-  const children = [...parent.children ?? []]
+  const children = [...parent.affairs.children ?? []]
   const from = parent.family.strategy === 'rest-for-one' ? children.indexOf(instance) : 0
   return children.slice(from).filter(child => child.accepts && child.hasRun)
 }
@@ -43,10 +43,10 @@ export class Restart extends Deadline {
     this.#onTurn = onTurn
     this.#onEmpty = onEmpty
     this.#waiting = new Set(instances)
-    this.#up = new Set(instances.filter(({ isDown }) => !isDown))
+    this.#up = new Set(instances.filter(({ affairs }) => !affairs.isDown))
     for (const instance of instances) {
-      instance.restart?.leave(instance)
-      instance.restart = this
+      instance.affairs.restart?.leave(instance)
+      instance.own.restart = this
     }
   }
 
@@ -57,8 +57,8 @@ export class Restart extends Deadline {
 
   /** Its new life begins, or it ends, or it waits for another restart. */
   leave(instance: EngineInstance): void {
-    if (instance.restart !== this) return
-    instance.restart = undefined
+    if (instance.affairs.restart !== this) return
+    instance.own.restart = undefined
     this.#waiting.delete(instance)
     this.#up.delete(instance)
     if (this.#waiting.size === 0) this.#onEmpty(this)

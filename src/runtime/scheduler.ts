@@ -142,8 +142,9 @@ export class Scheduler {
     let left = this.#host.turn
     try {
       do {
-        this.#step(instance)
+        // Counted first: one that throws must not run on for ever.
         this.#steps++
+        this.#step(instance)
       } while (--left > 0 && this.#steps < this.#stride && canStep(instance))
     } catch (error) {
       // No step throws what a rule or a handler threw. Whatever this is, other engines must not stand still for it.

@@ -1,4 +1,3 @@
-import { freezeData } from '../core/data.ts'
 import type { EngineID } from '../core/engine-id.ts'
 import { nameIn } from '../core/family.ts'
 import type { RuleTree } from '../core/rule.ts'
@@ -27,8 +26,8 @@ export class Steps {
   readonly #tasks: Tasks
   readonly #freeze: boolean
   readonly #askDeadline: number
-  /** The plan of the step that is being taken; made for the first one. */
-  #plan: StepPlan | undefined
+  /** What the step that is being taken will do. */
+  readonly #plan: StepPlan
   /** Requests that were told, not asked, are numbered below zero: nobody waits for their answer, and none is another's. */
   #lastUnasked = 0
 
@@ -37,6 +36,7 @@ export class Steps {
     this.#observation = parts.observation
     this.#scheduler = parts.scheduler
     this.#freeze = parts.freeze
+    this.#plan = new StepPlan(parts.freeze)
     this.#delivery = delivery
     this.#lifecycle = lifecycle
     this.#tasks = tasks
@@ -80,7 +80,7 @@ export class Steps {
 
   #answered(instance: EngineInstance, envelope: Envelope): void {
     const key = envelope.pending?.asker.key ?? ''
-    instance.asks?.delete(key)
+    instance.affairs.asks?.delete(key)
     const rules = instance.family.answers.get(nameIn(key))
     if (rules === undefined) return this.#unhandled(envelope)
     this.#take(instance, rules, 'answer', key, { self: instance.id, time: this.#scheduler.time, key, reply: envelope.msg }, envelope)
@@ -92,21 +92,22 @@ export class Steps {
     switch (body.on) {
       case 'unanswered': {
         const { key } = body.pending.asker
-        instance.asks?.delete(key)
+        instance.affairs.asks?.delete(key)
         this.#take(instance, family.answers.get(nameIn(key)), 'answer', key, { self, time, key, failure: body.failure })
         return
       }
       case 'elapsed': {
         const { handle } = body.timer
         // Cancelled or set anew while the signal waited.
-        if (instance.timers?.get(handle) !== body.timer) return
-        instance.timers.delete(handle)
+        const { timers } = instance.affairs
+        if (timers?.get(handle) !== body.timer) return
+        timers.delete(handle)
         this.#take(instance, family.timers.get(nameIn(handle)), 'timer', handle, { self, time, handle })
         return
       }
       case 'outcome': {
         const { key, input, name, end } = body.run
-        instance.tasks?.delete(key)
+        instance.affairs.tasks?.delete(key)
         const isHeard = this.#take(instance, family.outcomes.get(name), 'outcome', name, { self, time, key, input, ...end })
         if (!isHeard) body.run.controller?.abort()
         return
@@ -127,7 +128,8 @@ export class Steps {
     instance: EngineInstance, rules: RuleTree | undefined, on: ObservedStep['on'], name: string, trigger: object, envelope?: Envelope, request?: number,
   ): boolean {
     const trace: string[] | undefined = this.#observation.isOn ? [] : undefined
-    const plan = this.#plan ??= new StepPlan(instance)
+    const plan = this.#plan
+    if (this.#freeze) Object.freeze(trigger)
     try {
       plan.begin(instance, envelope !== undefined && envelope.kind === 'message', request)
       if (rules === undefined || !evaluate(rules, trigger, instance.config, plan, trace)) {
@@ -145,13 +147,15 @@ export class Steps {
     const { deferral } = plan
     if (deferral !== undefined && envelope !== undefined) instance.mailbox(envelope.mailbox)?.defer(deferral, envelope)
     else if (envelope !== undefined) this.#delivery.counters.handled++
-    if (this.#freeze) freezeData(plan.environment)
     instance.environment = plan.environment
     if (trace !== undefined) {
       this.#observation.note(this.#scheduler.now(), { kind: 'step', engine: instance.id, on, trigger: name, rules: Object.freeze(trace.filter(rule => rule !== '')) })
     }
-    this.#commit(instance, plan, envelope)
-    plan.clear()
+    try {
+      this.#commit(instance, plan, envelope)
+    } finally {
+      plan.clear()
+    }
     return true
   }
 
@@ -179,7 +183,7 @@ export class Steps {
     for (const { mailbox, state } of plan.mailboxStates) instance.updateMailbox(mailbox, state)
     for (const key of plan.releases) instance.release(key)
     for (const { family, as, n, config, policy } of plan.spawns) {
-      instance.lastChild = n
+      instance.own.lastChild = n
       this.#lifecycle.spawn(as.name, family, instance, config, instance.services, policy)
     }
     for (const { effect, child, acquaintance } of plan.grants) this.#delivery.find(child)?.[effect](acquaintance)
@@ -208,8 +212,8 @@ export class Steps {
       case 'request': {
         const asker = { principal: instance, key: message.key, engine: instance }
         const pending = this.#delivery.request(asker, message.to, message.mailbox, message.msg, message.deadline ?? this.#askDeadline)
-        instance.asks ??= new Map()
-        instance.asks.set(message.key, pending)
+        const asks = instance.own.asks ??= new Map()
+        asks.set(message.key, pending)
       }
     }
   }
@@ -221,8 +225,8 @@ export class Steps {
       case 'timer': {
         const timer = new Elapsing(instance, starting.handle, this.#onElapse)
         this.#cancel(instance, starting.handle)
-        instance.timers ??= new Map()
-        instance.timers.set(starting.handle, timer)
+        const timers = instance.own.timers ??= new Map()
+        timers.set(starting.handle, timer)
         return this.#deadlines.set(timer, this.#scheduler.refresh(), starting.after)
       }
       case 'cancel':
@@ -231,10 +235,10 @@ export class Steps {
   }
 
   #cancel(instance: EngineInstance, handle: string): void {
-    const timer = instance.timers?.get(handle)
+    const timer = instance.affairs.timers?.get(handle)
     if (timer === undefined) return
     this.#deadlines.cancel(timer)
-    instance.timers?.delete(handle)
+    instance.affairs.timers?.delete(handle)
   }
 
   readonly #onElapse = (timer: Elapsing): void => {

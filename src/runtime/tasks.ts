@@ -51,8 +51,8 @@ export class Tasks {
   /** Registers a task of the step that is being committed. */
   create(engine: EngineInstance, name: string, key: string, input: unknown, duration: number | undefined): TaskRun {
     const run = new TaskRun(engine, name, key, input, this.#onDeadline)
-    engine.tasks ??= new Map()
-    engine.tasks.set(key, run)
+    const tasks = engine.own.tasks ??= new Map()
+    tasks.set(key, run)
     if (duration !== undefined) this.#deadlines.set(run, this.#scheduler.refresh(), duration)
     return run
   }
@@ -75,7 +75,7 @@ export class Tasks {
     run.controller = new AbortController()
     let result: unknown
     try {
-      result = engine.family.tasks.get(run.name)?.(run.input, engine.live, run.controller.signal)
+      result = engine.family.tasks.get(run.name)?.(run.input, engine.affairs.live ?? engine.services, run.controller.signal)
       // Asked in here: to look for `then` may run code of whoever made the result.
       if (!isPromise(result)) return this.#end(run, done(run, result))
     } catch (error) {
@@ -85,20 +85,20 @@ export class Tasks {
     const settled: Promise<void> = new Promise(resolve => resolve(result)).then(
       output => this.#finish(run, done(run, output)),
       (error: unknown) => this.#finish(run, failure(error)),
-    ).then(() => void engine.running?.delete(settled))
-    engine.running ??= new Set()
-    engine.running.add(settled)
+    ).then(() => void engine.affairs.running?.delete(settled))
+    const running = engine.own.running ??= new Set()
+    running.add(settled)
     return false
   }
 
   /** Ends all tasks of an engine that stops; nobody learns their outcome. */
   abandon(engine: EngineInstance): void {
-    for (const run of engine.tasks?.values() ?? []) {
+    for (const run of engine.affairs.tasks?.values() ?? []) {
       this.#deadlines.cancel(run)
       run.end = { outcome: 'lost', reason: 'the engine stopped' }
       run.controller?.abort()
     }
-    engine.tasks = undefined
+    engine.own.tasks = undefined
   }
 
   /** Answers whether this is the end of the task, and not something that comes after it. */
