@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util'
 import { ask } from './ask.ts'
 import { commit } from './commit.ts'
+import { hostedMachine } from './hosted-machine.ts'
 import { tableOf } from './report.ts'
 import type { Row } from './report.ts'
 import { QUICK, THOROUGH } from './rounds.ts'
 import type { Effort } from './rounds.ts'
 import { tell } from './tell.ts'
 
-const benchmarks: { readonly [name: string]: (effort: Effort) => Promise<readonly Row[]> } = { commit, ask, tell }
+const benchmarks: { readonly [name: string]: (effort: Effort) => Promise<readonly Row[]> } = { commit, ask, tell, 'hosted-machine': hostedMachine }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

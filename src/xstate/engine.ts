@@ -107,28 +107,24 @@ class MachineEngine {
       if (event === undefined) return undefined
       if (!isEvent(event)) throw new Fault('invalid-effect', 'What makes events of messages must answer an event, { type, … }, or undefined')
       const transition = machine.next(state, event)
-      return transition && this.#effects(transition, state, event, trigger, config)
+      return transition && this.#effects(transition, state, trigger, config)
     })
   }
 
   readonly #start = (trigger: AnyTrigger, config: unknown, state: MachineState): unknown =>
-    this.#effects(this.#machine.started(state), undefined, { type: 'xstate.init' }, trigger, config)
+    this.#effects(this.#machine.started(state), undefined, trigger, config)
 
   readonly #elapsed = (trigger: AnyTrigger & { readonly handle: string }, config: unknown, state: MachineState): unknown => {
-    const event = state.waits.timers[trigger.handle]?.event
     const transition = this.#machine.elapsed(state, trigger.handle)
-    return event && transition && this.#effects(transition, state, event, trigger, config)
+    return transition && this.#effects(transition, state, trigger, config)
   }
 
   readonly #outcome = (trigger: OutcomeTrigger, config: unknown, state: MachineState): unknown => {
-    const id = trigger.key.slice(0, trigger.key.lastIndexOf('/'))
-    // The state that invoked it has been left.
-    if (state.waits.tasks[id] !== trigger.key) return undefined
-    const event = outcomeEvent(id, trigger)
-    return this.#effects(this.#machine.next(state, event) ?? { state, deeds: [] }, state, event, trigger, config)
+    const transition = this.#machine.ended(state, trigger.key, id => outcomeEvent(id, trigger))
+    return transition && this.#effects(transition, state, trigger, config)
   }
 
-  #effects({ state, deeds }: Transition, before: MachineState | undefined, event: EventObject, trigger: AnyTrigger, config: unknown): readonly object[] {
+  #effects({ state, deeds, event }: Transition, before: MachineState | undefined, trigger: AnyTrigger, config: unknown): readonly object[] {
     if (deeds.length === 0 && state.status === 'active') return state === before ? [] : [update(state)]
     const effects: object[] = []
     for (const deed of deeds) {

@@ -11,6 +11,7 @@ import type { Deed, MachineState } from './state.ts'
 export interface Transition {
   readonly state: MachineState
   readonly deeds: readonly Deed[]
+  readonly event: EventObject
 }
 
 /**
@@ -49,7 +50,7 @@ export class HostedMachine {
 
   /** The initial state again, once what it wants done is being done. */
   started(state: MachineState): Transition {
-    return { state: this.#snapshots.started(state), deeds: state.first ?? [] }
+    return { state: this.#snapshots.started(state), deeds: state.first ?? [], event: { type: 'xstate.init' } }
   }
 
   /** Answers `undefined` when the machine has no transition for the event in this state. */
@@ -64,20 +65,27 @@ export class HostedMachine {
     return event === undefined ? undefined : this.#next(state, event, gathering)
   }
 
-  #next(before: MachineState, event: EventObject, elapsed: Gathering | undefined): Transition | undefined {
+  /** The event of a task that has ended, unless the state that invoked it has been left. */
+  ended(state: MachineState, key: string, eventOf: (id: string) => EventObject): Transition | undefined {
+    const gathering = new Gathering(state.waits, this.#declared)
+    const id = gathering.ended(key)
+    return id === undefined ? undefined : this.#next(state, eventOf(id), gathering)
+  }
+
+  #next(before: MachineState, event: EventObject, signalled: Gathering | undefined): Transition | undefined {
     const previous = this.#snapshots.of(before)
     const [snapshot, actions] = this.#run(() => this.#machine.transition(previous, event, this.#scope))
-    if (actions.length === 0 && elapsed === undefined && snapshot.status === 'active') {
-      if (snapshot === previous) return previous.can(event) ? { state: before, deeds: [] } : undefined
+    if (actions.length === 0 && signalled === undefined && snapshot.status === 'active') {
+      if (snapshot === previous) return previous.can(event) ? { state: before, deeds: [], event } : undefined
       if (snapshot.children !== previous.children) throw notHosted(SPAWN)
-      return { state: this.#snapshots.next(snapshot, before.waits, before, previous), deeds: [] }
+      return { state: this.#snapshots.next(snapshot, before.waits, before, previous), deeds: [], event }
     }
     if (snapshot.status === 'error') {
       throw new Fault('invalid-effect', `The machine ${this.#machine.id} has no transition for ${event.type}: add onError to what invokes the task`, { cause: snapshot.error })
     }
-    const gathering = elapsed ?? new Gathering(before.waits, this.#declared)
+    const gathering = signalled ?? new Gathering(before.waits, this.#declared)
     const { waits, deeds } = this.#gather(gathering, actions, snapshot, previous)
-    return { state: this.#snapshots.next(snapshot, waits, before, previous), deeds }
+    return { state: this.#snapshots.next(snapshot, waits, before, previous), deeds, event }
   }
 
   #run(work: () => AnyMachineSnapshot): [snapshot: AnyMachineSnapshot, actions: readonly ExecutableActionObject[]] {

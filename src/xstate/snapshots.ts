@@ -1,4 +1,4 @@
-import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode } from 'xstate'
+import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode, StateValue } from 'xstate'
 import { Fault } from '../core/errors.ts'
 import type { Deed, MachineState, Waits } from './state.ts'
 
@@ -49,12 +49,14 @@ export class Snapshots {
   }
 
   #revived(state: MachineState): AnyMachineSnapshot {
-    const { status, value, context, output } = state
-    const historyValue = Object.fromEntries(Object.entries(state.history).map(([id, nodes]) => [id, this.#nodesOf(nodes)]))
+    const { status, context, output } = state
+    const nodes = this.#nodesOf(state.nodes)
+    const value = valueOf(this.#machine.root, nodes)
+    const historyValue = Object.fromEntries(Object.entries(state.history).map(([id, past]) => [id, this.#nodesOf(past)]))
     const resolved: AnyMachineSnapshot = this.#machine.resolveState({ value, context, status, output, historyValue })
     // XState finds the nodes in an order of its own, and has no actors: of ours it needs no more than their ids, to stop them.
-    const children = Object.fromEntries(Object.keys(state.waits.tasks).map(id => [id, { id }]))
-    const snapshot = Object.assign(resolved, { _nodes: this.#nodesOf(state.nodes), value, children })
+    const children = Object.fromEntries(Object.keys(state.waits.invoked).map(id => [id, { id }]))
+    const snapshot = Object.assign(resolved, { _nodes: nodes, value, children })
     this.#known.set(state, snapshot)
     return snapshot
   }
@@ -66,6 +68,14 @@ export class Snapshots {
       return node
     })
   }
+}
+
+/** The state value of active nodes. Its keys have the nodes' order, which a store need not keep. */
+function valueOf(node: AnyStateNode, nodes: readonly AnyStateNode[]): StateValue {
+  const active = nodes.filter(({ parent }) => parent === node)
+  const [first] = active
+  if (node.type === 'compound' && first !== undefined && (first.type === 'atomic' || first.type === 'final')) return first.key
+  return Object.fromEntries(active.map(child => [child.key, valueOf(child, nodes)]))
 }
 
 function statusOf({ status, error }: AnyMachineSnapshot): MachineState['status'] {

@@ -17,8 +17,10 @@ export interface MachineState {
 
 /** What the machine waits for. */
 export interface Waits {
-  /** The key of the task that is under way for an invocation. */
-  readonly tasks: { readonly [invocation: string]: string }
+  /** The tasks that are heard of, by key: the invocation that each is for. */
+  readonly tasks: { readonly [key: string]: string }
+  /** The key of an invocation's task: what leaving its state ends. */
+  readonly invoked: { readonly [invocation: string]: string }
   /** By its timer's handle, an event that is on its way: `raise` with a delay, which is also what `after` is. */
   readonly timers: { readonly [handle: string]: { readonly id: string; readonly event: EventObject } }
   /** The timer that `cancel` with this id ends: the last one set under it. */
