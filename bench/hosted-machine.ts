@@ -8,8 +8,8 @@ import type { Row } from './report.ts'
 import { assertComplete, race, timed } from './rounds.ts'
 import type { Effort, Lane } from './rounds.ts'
 
-const BATCH = 10_000
-const BATCHES = 5
+const BATCH = 1_000
+const BATCHES = 100
 /** Never reached, so that each guard is asked and each event counts. */
 const LIMIT = 1_000_000_000
 

@@ -125,15 +125,15 @@ class MachineEngine {
   }
 
   #effects({ state, deeds, event }: Transition, before: MachineState | undefined, trigger: AnyTrigger, config: unknown): readonly object[] {
-    if (deeds.length === 0 && state.status === 'active') return state === before ? [] : [update(state)]
+    if (deeds.length === 0 && state.place.status === 'active') return state === before ? [] : [update(state)]
     const effects: object[] = []
     for (const deed of deeds) {
       if ('effect' in deed) effects.push(deed)
       else for (const effect of this.#named(deed, sceneOf(trigger, config, deed.event, deed.context))) effects.push(effect)
     }
-    if (state.status === 'done') {
+    if (state.place.status === 'done') {
       const { done, stays } = this.#definition
-      const last = done === undefined ? [] : Reflect.apply(done, undefined, [state.output, sceneOf(trigger, config, event, state.context)])
+      const last = done === undefined ? [] : Reflect.apply(done, undefined, [state.place.output, sceneOf(trigger, config, event, state.context)])
       for (const effect of listOf(last)) effects.push(own(effect, 'done'))
       if (stays !== true) effects.push(stop())
     }

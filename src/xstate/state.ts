@@ -2,17 +2,23 @@ import type { EventObject, StateValue } from 'xstate'
 
 /** The environment of a hosted machine. All of it is data, and a machine goes on from what is here and nothing else. */
 export interface MachineState {
+  readonly context: object
+  /** Apart from the context, since most steps change that alone, and only what changed is looked at. */
+  readonly place: Place
+  /** What entering the initial state wants done, until the engine has started. */
+  readonly first?: readonly Deed[]
+}
+
+/** Where the machine is. */
+export interface Place {
   readonly status: 'active' | 'done'
   readonly value: StateValue
-  readonly context: object
   readonly output: unknown
   /** The ids of the active states, in the order in which XState has them: it decides whose transitions come first. */
   readonly nodes: readonly string[]
   /** For each history state that has something to remember, the ids of those states. */
   readonly history: { readonly [id: string]: readonly string[] }
   readonly waits: Waits
-  /** What entering the initial state wants done, until the engine has started. */
-  readonly first?: readonly Deed[]
 }
 
 /** What the machine waits for. */

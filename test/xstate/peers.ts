@@ -182,9 +182,9 @@ export class OurEngine {
   told(): Told {
     const end = this.seen.find(event => event.kind === 'ended')
     const state = this.#state === undefined ? undefined : stored(this.#state) as MachineState
-    const status = end === undefined ? state?.status ?? '' : 'error'
+    const status = end === undefined ? state?.place.status ?? '' : 'error'
     const emitted = this.seen.flatMap(event => event.kind === 'emitted' ? [event.event] : [])
-    return { status, value: state?.value, context: state?.context, output: state?.output, notes: this.#notes, emitted, tasks: this.desk.inputs }
+    return { status, value: state?.place.value, context: state?.context, output: state?.place.output, notes: this.#notes, emitted, tasks: this.desk.inputs }
   }
 
   get unhandled(): number {
