@@ -124,8 +124,8 @@ class MachineEngine {
     return transition && this.#effects(transition, state, trigger, config)
   }
 
-  #effects({ state, deeds, event }: Transition, before: MachineState | undefined, trigger: AnyTrigger, config: unknown): readonly object[] {
-    if (deeds.length === 0 && state.place.status === 'active') return state === before ? [] : [update(state)]
+  #effects({ state, deeds, event }: Transition, before: MachineState | undefined, trigger: AnyTrigger, config: unknown): object {
+    if (deeds.length === 0 && state.place.status === 'active') return state === before ? [] : update(state)
     const effects: object[] = []
     for (const deed of deeds) {
       if ('effect' in deed) effects.push(deed)
@@ -137,7 +137,6 @@ class MachineEngine {
       for (const effect of listOf(last)) effects.push(own(effect, 'done'))
       if (stays !== true) effects.push(stop())
     }
-    // First of all: an action gives no environment.
     return [...effects, update(state)]
   }
 

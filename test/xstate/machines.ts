@@ -64,7 +64,7 @@ class Composer {
   #shape(depth: number, mayEnd: boolean): Shape {
     const id = `s${++this.#count}`
     this.#ids.push(id)
-    if (mayEnd && this.#chance(0.15)) return { id, type: 'final', children: [] }
+    if (mayEnd && this.#chance(depth === 0 ? 0.25 : 0.15)) return { id, type: 'final', children: [] }
     if (mayEnd && this.#chance(0.12)) return { id, type: 'history', children: [] }
     if (depth < 2 && this.#chance(0.3)) return { id, type: 'compound', children: this.#children(depth + 1, true) }
     if (depth < 2 && this.#chance(0.2)) return { id, type: 'parallel', children: this.#children(depth + 1, false) }

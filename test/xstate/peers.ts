@@ -164,7 +164,7 @@ export class OurEngine {
     actions[0] = (args, trigger, config, environment) => {
       this.#state ??= environment as MachineState
       const effects = original?.(args, trigger, config, forgets ? stored(environment) : environment)
-      for (const effect of (effects ?? []) as { effect: string; environment?: MachineState }[]) if (effect.environment !== undefined) this.#state = effect.environment
+      for (const effect of [effects ?? []].flat() as { effect: string; environment?: MachineState }[]) if (effect.environment !== undefined) this.#state = effect.environment
       return effects
     }
   }
