@@ -7,7 +7,7 @@ import type { Ask, ProtocolOf, ReplyTo, ResponseOf } from '../../src/index.ts'
 import { simulate } from '../../src/simulation.ts'
 import { defineMachineEngine, hostedAction, hostedTask } from '../../src/xstate.ts'
 import { deferred } from '../runtime/box.ts'
-import { deadLetters, emitted, endOf, stageProtocol, withStage } from './stage.ts'
+import { deadLetters, emitted, endOf, stageOf, stageProtocol, withStage } from './stage.ts'
 import type { Play, StageProtocol } from './stage.ts'
 
 const told = (name: string) => emit({ type: name })
@@ -249,6 +249,24 @@ test('S23 S30: requests of its own and ends of others are events', async () => {
     node.client('a').tell(await node.spawn(trier, { name: 'trier' }), { type: 'Send', event: '', n: 0 })
     await sim.sleep(1)
     expect(heard).toEqual([{ type: 'heard', what: 'no' }, { type: 'heard', what: 'other' }])
+    await node.stop()
+  })
+})
+
+test('engines of one family have nothing in common', async () => {
+  const machine = machineOf({
+    context: { n: 0 }, initial: 'a',
+    on: { ask: { actions: 'answer' } },
+    states: { a: { on: { add: { target: 'b', actions: 'add' } } }, b: { on: { add: { target: 'a', actions: 'add' } } } },
+  }).provide({ actions: { add: assign({ n: (({ context, event }: { context: { n: number }; event: { n: number } }) => context.n + event.n) as never }) } as never }) as AnyStateMachine
+  const adder = stageOf(machine, { actions: { answer: (_params, { context }) => reply({ answer: String(context.n) }) } })
+  const sim = simulate({ seed: 8 })
+  const node = sim.createNode()
+  await sim.run(async () => {
+    const client = node.client('client')
+    const engines = await Promise.all([1, 2, 3].map(async n => ({ n, to: await node.spawn(adder, { name: `adder-${n}` }) })))
+    for (let i = 0; i < 20; i++) for (const { n, to } of engines) client.tell(to, { type: 'Send', event: 'add', n })
+    for (const { n, to } of engines) expect(await client.ask(to, { type: 'AskRequest', event: 'ask' })).toEqual({ answer: String(20 * n) })
     await node.stop()
   })
 })
