@@ -77,7 +77,7 @@ function same(ours: Told, theirs: Told): boolean {
 vi.spyOn(console, 'warn').mockImplementation(() => {})
 
 describe('a hosted machine does what it does under createActor', () => {
-  test.each([['from the snapshot at hand', false], ['from its environment alone, encoded and decoded', true]])('S11 S26: %s', async (_how, forgets) => {
+  test.each([['from the snapshot at hand', false], ['from its environment alone, encoded and decoded', true]])('S11, S26, S52, S53: %s', async (_how, forgets) => {
     const tally: Tally = { transitions: 0, unhandled: 0, notes: 0, emitted: 0, tasks: 0, timers: 0, waits: 0, done: 0, errors: 0 }
     await fc.assert(fc.asyncProperty(fc.nat(1_000_000), fc.nat(9), fc.array(command, { minLength: 1, maxLength: 13 }),
       (seed, n, commands) => compare(seed, n, commands, forgets, tally)), { numRuns: 300, endOnFailure: false })

@@ -23,7 +23,7 @@ describe('messages', () => {
   })
   const play: Play = { actions: { answer: () => reply({ answer: 'passed' }) } }
 
-  test('S14: one without a transition in this state is a dead letter, and its asker is told', async () => {
+  test('S14, S54: one without a transition in this state is a dead letter, and its asker is told', async () => {
     await withStage(lock, play, async ({ send: event, client, to, seen }) => {
       await expect(client.ask(to, { type: 'AskRequest', event: 'ask' })).rejects.toMatchObject({ code: 'unhandled' })
       // No transition, a forbidden one, and one whose guard does not hold.
@@ -115,7 +115,7 @@ describe('tasks', () => {
     })
   })
 
-  test('S24: the outcome for a state that was left is not heard; entering it again starts another', async () => {
+  test('S24, S55: the outcome for a state that was left is not heard; entering it again starts another', async () => {
     const gates = [deferred<string>(), deferred<string>(), deferred<string>()]
     let started = 0
     await withStage(machine, { tasks: { work: () => gates[started++]?.promise } }, async ({ send: event, sim, seen }) => {
@@ -164,7 +164,7 @@ describe('tasks', () => {
 })
 
 describe('timers', () => {
-  test('S26: they begin at the start, and end with their state', async () => {
+  test('S26, S50, S55: they begin at the start, and end with their state', async () => {
     const blink = machineOf({
       initial: 'off',
       states: { off: { after: { 100: { target: 'on', actions: told('on') } } }, on: { after: { 50: { target: 'off', actions: told('off') }, 40: { actions: told('almost') } }, on: { hold: 'held' } }, held: {} },
@@ -188,7 +188,7 @@ describe('the end', () => {
     states: { a: { entry: raise({ type: 'late' }, { delay: 10, id: 'late' }), on: { go: 'b' } }, b: { type: 'final', entry: told('entered') } },
   })
 
-  test('S30: the engine stops when the machine is done, after what "done" gives', async () => {
+  test('S30, S56: the engine stops when the machine is done, after what "done" gives', async () => {
     await withStage(machine, { done: (output, { self }) => [send(self, { type: 'Send', event: JSON.stringify(output), n: 0 })] }, async ({ send: event, sim, seen }) => {
       await event('go')
       expect(emitted(seen)).toEqual([{ type: 'entered' }])
@@ -199,7 +199,7 @@ describe('the end', () => {
     })
   })
 
-  test('S14 S26: one that stays handles nothing any more', async () => {
+  test('S14, S26, S56: one that stays handles nothing any more', async () => {
     await withStage(machine, { stays: true }, async ({ send: event, sim, seen }) => {
       await event('go')
       await event('go')

@@ -104,7 +104,7 @@ describe('a step crashes on what no definition shows, and the text says what to 
     ['an event without a type', () => acting(emit({ type: 'x' })), /\{ type/, { events: { Send: () => ({}) as never, AskRequest: () => undefined } }],
     ['xstate.stop', () => acting(emit({ type: 'x' })), /stop\(\)/, { events: { Send: () => ({ type: 'xstate.stop' }), AskRequest: () => undefined } }],
   ]
-  test.each(refused)('S11: %s', async (_what, machine, instead, play = {}) => {
+  test.each(refused)('S11, S52: %s', async (_what, machine, instead, play = {}) => {
     await withStage(machine(), play, async ({ seen, send: sendEvent }) => {
       expect(endOf(seen)).toBeUndefined()
       await sendEvent('go')
