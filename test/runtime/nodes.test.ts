@@ -406,6 +406,44 @@ describe('links', () => {
     })
   })
 
+  test('S2, S18: what was not sent when a link is lost goes by the next one', async () => {
+    const { sim, here, there } = pair(4)
+    await sim.run(async () => {
+      const seen: number[] = []
+      const to = await there.node.spawn(box({ ...double, put: t => { seen.push(t.msg.n); return [] } }), { name: 'box' })
+      const silent = await there.node.spawn(box({}), { name: 'silent' })
+      const sent = outcomeOf(here.host.ask(silent, { type: 'GetRequest', n: 0 }))
+      await sim.sleep(1)
+      here.transport.isFull = true
+      for (let n = 0; n < 3; n++) {
+        here.host.tell(to, { type: 'Put', n })
+        await sim.sleep(1)
+      }
+      const unsent = outcomeOf(here.host.ask(to, { type: 'GetRequest', n: 4 }))
+      await sim.sleep(1)
+      here.transport.isFull = false
+      there.transport.cut()
+      expect([await sent, await unsent]).toEqual(['unreachable', 'ok {"n":8}'])
+      expect(seen).toEqual([0, 1, 2])
+      await sim.sleep(1)
+      expect(laws(here, there)).toEqual([0, 0])
+    })
+  })
+
+  test('S2: a message that leaves no room in its frame goes by itself', async () => {
+    const { sim, here, there } = pair(4)
+    await sim.run(async () => {
+      const seen: number[] = []
+      const to = await there.node.spawn(box({ put: t => { seen.push(t.msg.n); return [] } }), { name: 'box' })
+      here.host.tell(to, { type: 'Put', n: 1 })
+      // Too many bytes for its protocol, and just not too many for a frame.
+      here.host.tell(to, { type: 'Put', n: 2, data: new Uint8Array((16 << 20) - 130) })
+      here.host.tell(to, { type: 'Put', n: 3 })
+      await sim.sleep(1)
+      expect([here.dead, there.dead, seen]).toEqual([[], ['Put malformed'], [1, 3]])
+    })
+  })
+
   test('S4: messages that were not acknowledged when the link was lost are uncertain', async () => {
     const { sim, here, there } = pair(4)
     await sim.run(async () => {
