@@ -502,6 +502,31 @@ describe('links', () => {
     })
   })
 
+  test('S31: a transport that fails to close is reported, and the node has stopped', async () => {
+    const { sim, here } = pair(31)
+    here.transport.close = () => Promise.reject(new Error('stuck'))
+    await sim.run(async () => here.node.stop())
+    expect(sim.reported).toMatchObject([{ message: 'stuck' }])
+  })
+
+  test('S31: nothing is sent, and nobody dialed, after a node has stopped', async () => {
+    const { sim, network, here, there } = pair(31)
+    const third = place(sim, network)
+    await sim.run(async () => {
+      // A request that waits for its way through the node: its asker must not be told by a new link.
+      const silent = await third.node.spawn(box({}), { name: 'silent' })
+      const relay = await there.node.spawn(box({ get: t => forward(t, silent) }), { name: 'relay' })
+      const asked = outcomeOf(here.host.ask(relay, { type: 'GetRequest', n: 5 }))
+      await sim.sleep(1)
+      await there.node.stop()
+      const { dials } = there.transport
+      expect(await asked).toBe('unreachable')
+      await sim.sleep(1)
+      expect(there.transport.dials).toBe(dials)
+      expect(laws(here, there, third)).toEqual([0, 0, 0])
+    })
+  })
+
   test('a tell from an engine goes as one from a client does', async () => {
     const { sim, here, there } = pair(2)
     await sim.run(async () => {
