@@ -67,6 +67,31 @@ describe('sessions', () => {
     })
   })
 
+  test('a node remembers so many others and no more, once it has nothing to do with them', async () => {
+    const { sim, here, stranger, there } = world(1)
+    await sim.run(async () => {
+      const digits = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+      const known = async () => {
+        here.host.tell(there, { type: 'Put', n: 0 })
+        await sim.sleep(1)
+        stranger.back?.close()
+        await sim.sleep(1)
+        const hello = stranger.frames.findLast(frame => frame.kind === 'hello')
+        return hello?.kind === 'hello' ? hello.known : undefined
+      }
+      const visit = async (from: number, to: number) => {
+        for (let n = from; n < to; n++) here.host.tell({ ...there, node: `z6Mk${'x'.repeat(42)}${digits[n % 58]}${digits[Math.floor(n / 58)]}` }, { type: 'Put', n: 0 })
+        await sim.sleep(10)
+      }
+      expect([await known(), await known()]).toEqual([null, BOOT])
+      await visit(0, 500)
+      expect(await known()).toBe(BOOT)
+      await visit(500, 1_100)
+      expect(await known()).toBe(null)
+      expect(laws(here)).toEqual([0])
+    })
+  })
+
   test('S3: a frame that comes again is dropped, and one that is missing closes the link', async () => {
     const { sim, here, stranger, dial } = world(3)
     await sim.run(async () => {
