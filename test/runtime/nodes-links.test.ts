@@ -50,7 +50,7 @@ describe('watches between nodes', () => {
     })
   })
 
-  test('S18, S30: a lost link ends requests and watches in both directions with unreachable, and the next message dials anew', async () => {
+  test('S18, S30, S60: a lost link ends requests and watches in both directions with unreachable, and the next message dials anew', async () => {
     for (const which of ['here', 'there'] as const) {
       const { sim, ...nodes } = pair(18)
       const { here, there } = nodes
@@ -76,7 +76,7 @@ describe('watches between nodes', () => {
 })
 
 describe('links', () => {
-  test('S4: what waits for a link counts as queued; one message too many is a dead letter', async () => {
+  test('S4, S59: what waits for a link counts as queued; one message too many is a dead letter', async () => {
     const { sim, here, there } = pair(4, { here: { outbox: 3 } })
     await sim.run(async () => {
       const seen: number[] = []
@@ -91,7 +91,7 @@ describe('links', () => {
     })
   })
 
-  test('S4: a node that is not there: dead letters, failed asks, ended watches, and another dial for the next message', async () => {
+  test('S4, S59: a node that is not there: dead letters, failed asks, ended watches, and another dial for the next message', async () => {
     const { sim, here, there } = pair(4)
     await sim.run(async () => {
       const to = await there.node.spawn(box(double), { name: 'box' })
@@ -130,7 +130,7 @@ describe('links', () => {
     })
   })
 
-  test('S2, S18: what was not sent when a link is lost goes by the next one', async () => {
+  test('S2, S18, S58: what was not sent when a link is lost goes by the next one', async () => {
     const { sim, here, there } = pair(4)
     await sim.run(async () => {
       const seen: number[] = []
@@ -168,7 +168,7 @@ describe('links', () => {
     })
   })
 
-  test('S4: messages that were not acknowledged when the link was lost are uncertain', async () => {
+  test('S4, S59: messages that were not acknowledged when the link was lost are uncertain', async () => {
     const { sim, here, there } = pair(4)
     await sim.run(async () => {
       const seen: number[] = []

@@ -9,7 +9,7 @@ import type { BoxProtocol, GetReply } from './box.ts'
 import { double, laws, pair, place, refTo } from './nodes.ts'
 
 describe('messages between nodes', () => {
-  test('S1: the sender is the node that the transport has authenticated, and the name that node says', async () => {
+  test('S1, S57: the sender is the node that the transport has authenticated, and the name that node says', async () => {
     const { sim, here, there } = pair(1)
     await sim.run(async () => {
       const senders: EngineID[] = []
@@ -24,7 +24,7 @@ describe('messages between nodes', () => {
     })
   })
 
-  test('S2, S3: messages of one sender arrive once and in order, and those of a drain in one frame', async () => {
+  test('S2, S3, S58: messages of one sender arrive once and in order, and those of a drain in one frame', async () => {
     const { sim, here, there } = pair(2)
     await sim.run(async () => {
       const seen: number[] = []
@@ -63,7 +63,7 @@ describe('messages between nodes', () => {
     })
   })
 
-  test('S4, S6, S8: what is turned away is a dead letter there with its true reason; an asker learns no more than it may', async () => {
+  test('S4, S6, S8, S62, S64: what is turned away is a dead letter there with its true reason; an asker learns no more than it may', async () => {
     const { sim, here, there } = pair(6)
     await sim.run(async () => {
       const open = await there.node.spawn(box(double), { name: 'open' })
@@ -150,7 +150,7 @@ describe('messages between nodes', () => {
 })
 
 describe('requests between nodes', () => {
-  test('S20, S22: the asker goes by its own clock; the deadline travels, and what is past it is not handled', async () => {
+  test('S20, S22, S61: the asker goes by its own clock; the deadline travels, and what is past it is not handled', async () => {
     const { sim, here, there } = pair(20)
     await sim.run(async () => {
       let asked = 0
@@ -236,7 +236,7 @@ describe('requests between nodes', () => {
 })
 
 describe('forwarding between nodes', () => {
-  test('S19: a request that is forwarded to another node comes from the forwarder there, and is answered through it, once', async () => {
+  test('S19, S63: a request that is forwarded to another node comes from the forwarder there, and is answered through it, once', async () => {
     const { sim, network, here, there } = pair(19)
     const third = place(sim, network)
     await sim.run(async () => {
@@ -263,7 +263,7 @@ describe('forwarding between nodes', () => {
     })
   })
 
-  test('S19: a request from another node that is forwarded to a neighbour keeps its sender', async () => {
+  test('S19, S63: a request from another node that is forwarded to a neighbour keeps its sender', async () => {
     const { sim, here, there } = pair(19)
     await sim.run(async () => {
       const senders: EngineID[] = []

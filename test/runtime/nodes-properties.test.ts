@@ -206,7 +206,7 @@ describe('hostile frames', () => {
     }
   })
 
-  test('S1, S4: they neither crash a node nor pass for somebody else; others are served as before', async () => {
+  test('S1, S4, S57: they neither crash a node nor pass for somebody else; others are served as before', async () => {
     await fc.assert(fc.asyncProperty(fc.nat(), fc.array(fc.record({ bytes: hostile, isBack: fc.boolean(), isGreeted: fc.boolean() }), { minLength: 1, maxLength: 12 }), async (seed, attempts) => {
       const sim = simulate({ seed })
       const network = memoryNetwork()

@@ -92,7 +92,7 @@ describe('sessions', () => {
     })
   })
 
-  test('S3: a frame that comes again is dropped, and one that is missing closes the link', async () => {
+  test('S3, S58: a frame that comes again is dropped, and one that is missing closes the link', async () => {
     const { sim, here, stranger, dial } = world(3)
     await sim.run(async () => {
       const seen: number[] = []
@@ -175,7 +175,7 @@ describe('sessions', () => {
 })
 
 describe('lives of a node', () => {
-  test('S18: a node that comes with another boot epoch has lost its former life: requests and watches end', async () => {
+  test('S18, S60: a node that comes with another boot epoch has lost its former life: requests and watches end', async () => {
     const { sim, here, stranger, there, dial } = world(18)
     await sim.run(async () => {
       const heard: string[] = []
@@ -196,7 +196,7 @@ describe('lives of a node', () => {
     })
   })
 
-  test('S19: a reply to an earlier life of the asker is a dead letter, whatever its number', async () => {
+  test('S19, S61: a reply to an earlier life of the asker is a dead letter, whatever its number', async () => {
     const { sim, here, stranger, there, dial } = world(19)
     await sim.run(async () => {
       const asked = outcomeOf(here.host.ask(there, { type: 'GetRequest', n: 0 }))
@@ -217,7 +217,7 @@ describe('lives of a node', () => {
     })
   })
 
-  test('S19: only the node that was asked may answer, or say that there is no answer', async () => {
+  test('S19, S61: only the node that was asked may answer, or say that there is no answer', async () => {
     const { sim, network, here, stranger, there, dial } = world(19)
     const thief = new Stranger(nodeID(2), network)
     await sim.run(async () => {
@@ -256,7 +256,7 @@ describe('lives of a node', () => {
 })
 
 describe('a node that means ill', () => {
-  test('S1, S6: it speaks for its own engines alone', async () => {
+  test('S1, S6, S57: it speaks for its own engines alone', async () => {
     const { sim, here, stranger, dial } = world(1)
     await sim.run(async () => {
       const senders: (string | null)[] = []
@@ -280,7 +280,7 @@ describe('a node that means ill', () => {
     })
   })
 
-  test('it cannot watch, or ask, to find out what there is', async () => {
+  test('S62: it cannot watch, or ask, to find out what there is', async () => {
     const { sim, here, stranger, dial } = world(1)
     await sim.run(async () => {
       await here.node.spawn(box({ closed: true }), { name: 'closed' })
