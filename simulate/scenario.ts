@@ -102,7 +102,10 @@ class World {
   /** Until enough was done, engines that nothing has befallen are asked; they must answer. */
   async #fill(): Promise<void> {
     while (this.#simulation.steps < this.#leastSteps) {
-      for (const place of this.#places) for (const client of [0, 1, 2]) place.send(client, 'anchor', client, client === 0 ? [] : [{ op: 'reply' }], 1000)
+      for (const place of this.#places) {
+        place.send(0, 'anchor', 0, [], 1000)
+        for (const mailbox of [1, 2]) place.send(mailbox, 'anchor', mailbox, [{ op: 'loop', times: 10, mailbox }])
+      }
       await this.#simulation.sleep(1)
       this.#violations.check()
     }

@@ -27,6 +27,8 @@ function mutate(mutant: NonNullable<Assignment['mutant']>): () => boolean {
   return () => isPlanted
 }
 
+// Schedules are full of errors on purpose, and nobody looks where they came from.
+if (workerData.runs > 1) Error.stackTraceLimit = 0
 const { mutant, seed, runs, thread, threads }: Assignment = workerData
 const isPlanted = mutant === undefined ? () => true : mutate(mutant)
 const { search } = await import('./search.ts')

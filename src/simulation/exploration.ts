@@ -1,6 +1,7 @@
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { Fault } from '../core/errors.ts'
+import { NodeNames } from './node-names.ts'
 import { SeededRandom } from './random.ts'
 import { Simulation } from './simulation.ts'
 import type { SimulationOptions } from './simulation.ts'
@@ -60,6 +61,7 @@ const PATIENCE = 600
 export class Exploration<O> {
   readonly #scenario: Scenario<O>
   readonly #breathe: SimulationOptions['breathe']
+  readonly #names = new NodeNames()
 
   constructor(scenario: Scenario<O>, breathe: SimulationOptions['breathe']) {
     this.#scenario = scenario
@@ -88,7 +90,7 @@ export class Exploration<O> {
   }
 
   async attempt(seed: number, operations: readonly O[], transcript?: Transcript): Promise<Attempt> {
-    const simulation = new Simulation({ seed, time: 0, breathe: this.#breathe })
+    const simulation = new Simulation({ seed, time: 0, breathe: this.#breathe, names: this.#names })
     if (transcript !== undefined) simulation.observe((node, event) => transcript.add(node, event))
     let failure: Attempt['failure']
     try {

@@ -1,8 +1,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js'
+import type { NodeID } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import { isPromise } from '../core/promise.ts'
-import { formatIdentityName } from '../crypto/identity-name.ts'
-import { ed25519Suite } from '../crypto/suites/ed25519.ts'
 import { RuntimeNode } from '../runtime/node.ts'
 import type { Node, NodeOptions } from '../runtime/node.ts'
 import type { Observed } from '../runtime/observation.ts'
@@ -10,6 +9,7 @@ import { Agenda } from './agenda.ts'
 import { SeededHost } from './host.ts'
 import { SeededNetwork } from './network.ts'
 import type { NetworkOptions, Port } from './network.ts'
+import { NodeNames } from './node-names.ts'
 import { SeededRandom } from './random.ts'
 import { TraceHash } from './trace.ts'
 
@@ -20,6 +20,8 @@ export interface SimulationOptions {
   readonly time?: number
   /** Lets the event loop have a turn, so that promises that wait on each other get on. */
   readonly breathe: () => Promise<void>
+  /** Shared by simulations, since making a name takes longer than many a run. */
+  readonly names?: NodeNames
 }
 
 /** A network that nodes of one simulation join. */
@@ -54,12 +56,13 @@ export type Witness = (node: string, event: Observed | Fate) => void
 /** One life of a node. */
 interface Life {
   readonly label: string
-  readonly secret: Uint8Array
   readonly host: SeededHost
   readonly options: SimulatedNodeOptions
   readonly port: Port | undefined
 }
 
+/** A simulation's nodes are named from here on, one after the other. */
+const NAMES = 64
 /** At most so many things are done before the event loop has a turn. */
 const BURST = 8
 
@@ -73,6 +76,8 @@ export class Simulation {
   readonly #agenda: Agenda
   readonly #trace = new TraceHash()
   readonly #breathe: () => Promise<void>
+  readonly #names: NodeNames
+  readonly #firstName: number
   readonly #lives = new WeakMap<Node, Life>()
   readonly #witnesses = new Set<Witness>()
   /** What a witness threw. */
@@ -80,11 +85,13 @@ export class Simulation {
   #nodes = 0
   #steps = 0
 
-  constructor({ seed, time = 1_700_000_000_000, breathe }: SimulationOptions) {
+  constructor({ seed, time = 1_700_000_000_000, breathe, names = new NodeNames() }: SimulationOptions) {
     if (!Number.isSafeInteger(seed) || seed < 0) throw new Fault('invalid-argument', 'A seed must be a whole number from 0')
     this.#random = new SeededRandom(seed)
     this.#agenda = new Agenda(this.#random, time)
     this.#breathe = breathe
+    this.#names = names
+    this.#firstName = this.#random.below(NAMES)
   }
 
   /** Virtual time, in milliseconds since the Unix epoch. */
@@ -104,7 +111,8 @@ export class Simulation {
 
   /** A node of this simulation, under a NodeID that the seed decides. Throws `invalid-argument` for its settings. */
   createNode(options: SimulatedNodeOptions = {}): Node {
-    return this.#live(options, `node-${++this.#nodes}`, this.#random.bytes(ed25519Suite.secretKeyLength))
+    const id = this.#names.name(this.#firstName + this.#nodes)
+    return this.#live(options, `node-${++this.#nodes}`, id)
   }
 
   /** A network for nodes of this simulation. Throws `invalid-argument`. */
@@ -133,7 +141,7 @@ export class Simulation {
     if (life === undefined) throw unknownNode()
     if (life.host.isAlive) this.crash(node)
     this.#tell(life.label, { kind: 'restart', time: this.time, detail: '' })
-    return this.#live(life.options, life.label, life.secret)
+    return this.#live(life.options, life.label, node.id)
   }
 
   /** A whole number from 0 to `count` − 1, from the seed: for a scenario's own choices. */
@@ -198,14 +206,13 @@ export class Simulation {
     return this.#trace.digest()
   }
 
-  #live(options: SimulatedNodeOptions, label: string, secret: Uint8Array): Node {
+  #live(options: SimulatedNodeOptions, label: string, id: NodeID): Node {
     const host = new SeededHost(this.#agenda)
-    const id = formatIdentityName({ sign: { suite: ed25519Suite, publicKey: ed25519Suite.publicKey(secret) } })
     const { network, ...settings } = options
     const port = network instanceof SeededNetwork ? network.port(id, host) : undefined
     const boot = bytesToHex(this.#random.bytes(16))
     const node = new RuntimeNode({ id, boot, host, options: port === undefined ? settings : { transport: port, ...settings }, freeze: true })
-    this.#lives.set(node, { label, secret, host, options, port })
+    this.#lives.set(node, { label, host, options, port })
     if (isPromise(node.open())) throw new Fault('invalid-argument', 'In a simulation a transport must open at once')
     node.observe(event => {
       if (event.kind === 'step') this.#steps++
