@@ -1,7 +1,7 @@
 import type { Effect, EndReason, EngineID, Node, Observed } from '../src/index.ts'
 import { formatEngineID } from '../src/index.ts'
 import type { Fate } from '../src/simulation.ts'
-import { isPoison } from './programs.ts'
+import { isPoison, ProgramTexts } from './programs.ts'
 import type { Program } from './programs.ts'
 import { CLUSTER, Model, placeOf } from './model.ts'
 import type { MailboxModel } from './model.ts'
@@ -21,7 +21,7 @@ export interface StepRecord {
 interface Got {
   readonly self: EngineID
   readonly sender: EngineID
-  readonly msg: { readonly program: Program; readonly mark: Mark }
+  readonly msg: { readonly mark: Mark }
   readonly mailbox: number
   readonly mailboxState: number | undefined
 }
@@ -52,6 +52,7 @@ const LAW_EVERY = 8
 /** What puppets did and what was observed, held against each other and against what is guaranteed, while it happens. */
 export class Ledger {
   readonly violations: Violations
+  readonly programs = new ProgramTexts()
   /** Whether the network lost frames. One that was the last on its link is never missed, so that a watch may be in vain. */
   isLossy = false
   readonly #lives: Life[] = []
@@ -87,10 +88,10 @@ export class Ledger {
   // ── what puppets report ──────────────────────────────────────────────────────────────────────────────────────
 
   step(
-    label: string, t: Got, atOnce: number, perform: (record: StepRecord) => readonly Effect<Puppet>[] | undefined,
+    label: string, t: Got, program: Program, atOnce: number, perform: (record: StepRecord) => readonly Effect<Puppet>[] | undefined,
   ): readonly Effect<Puppet>[] | undefined {
     const model = this.#model(label)
-    const { mark, program } = t.msg
+    const { mark } = t.msg
     if (this.#running !== undefined) this.violated('S10', `${label} took a step inside one of ${this.#running}`)
     if (model.isOver) this.violated('S31', `${label} took a step after its end`)
     if (atOnce > 0) this.violated('S25', `${label} handled a message before the outcome of a task that had answered at once`)

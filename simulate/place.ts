@@ -10,6 +10,7 @@ import { CLIENTS, PUPPETS } from './operations.ts'
 import type { IdentityOrder, Order } from './operations.ts'
 import { forged, refOf } from './puppet.ts'
 import type { PuppetProtocol, Puppets } from './puppet.ts'
+import { writeProgram } from './programs.ts'
 import type { Program } from './programs.ts'
 
 /** What only the owner of an identity may do. */
@@ -72,7 +73,7 @@ export class Place {
     const n = this.#sent.get(way) ?? 0
     this.#sent.set(way, n + 1)
     const target: EngineRef<PuppetProtocol> = refOf(engineIDOf(this.node.id, name))
-    const fields = { program: [...program], mark: { from: `${this.#label}.c${c}`, to: `${this.number}.${name}`, mailbox, n, isPoison: false }, sender: forged(this.node.id) }
+    const fields = { program: writeProgram(program), mark: { from: `${this.#label}.c${c}`, to: `${this.number}.${name}`, mailbox, n, isPoison: false }, sender: forged(this.node.id) }
     if (deadline === undefined) return client.tell(target, { type: 'Do', ...fields }, { mailbox })
     this.#follow(client.askRaw(target, { type: 'DoRequest', ...fields }, { deadline, mailbox }), deadline)
   }

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { Choose } from '../src/simulation.ts'
 
 /** What a puppet does when it handles a message: each of these in turn. Peers are numbered. */
@@ -15,8 +14,25 @@ export type Op =
   | { readonly op: 'defer' | 'hold' | 'release' }
 export type Program = readonly Op[]
 
-/** Nothing a host sends reaches a puppet but what is drawn here: shape is all that is looked at. */
-export const program = z.array(z.custom<Op>(value => typeof value === 'object'))
+/** Programs as they travel: text, which costs less to copy and to freeze. Each is read once. */
+export class ProgramTexts {
+  readonly #programs = new Map<string, Program>()
+
+  read(text: string): Program {
+    let program = this.#programs.get(text)
+    if (program === undefined) this.#programs.set(text, program = parsed(text))
+    return program
+  }
+}
+
+/** What {@link writeProgram} wrote: nothing else is sent to a puppet. */
+function parsed(text: string): Program {
+  return JSON.parse(text)
+}
+
+export function writeProgram(program: Program): string {
+  return JSON.stringify(program)
+}
 
 const DEEPEST = 3
 export const MAILBOXES = 3

@@ -9,7 +9,7 @@ import type {
 import { engineID } from '../src/index.ts'
 import type { Ledger, StepRecord } from './ledger.ts'
 import { CLUSTER, placeOf } from './model.ts'
-import { isPoison, program } from './programs.ts'
+import { isPoison, writeProgram } from './programs.ts'
 import type { Program } from './programs.ts'
 
 // Engines that do what their messages say, and report to a ledger what they did.
@@ -19,7 +19,7 @@ export const mark = z.strictObject({ from: z.string(), to: z.string(), mailbox: 
 export type Mark = z.output<typeof mark>
 
 /** `sender` is what a forger would write there. */
-const fields = { program, mark, sender: engineID() }
+const fields = { program: z.string(), mark, sender: engineID() }
 export const puppetProtocol = defineProtocol({
   id: 'simulate/puppet', version: 1, codes: ['no'],
   requests: { DoRequest: exchange(fields, { done: z.number() }) },
@@ -120,8 +120,9 @@ export function puppetsOf(ledger: Ledger): Puppets {
   }
 
   function perform(t: Trigger, config: Config, environment: PuppetEnvironment): readonly Effect<Puppet>[] | undefined {
-    if (t.msg.program[0]?.op === 'defer' && environment.isHeldUp) return ledger.defer(config.label, t, DEFERRED)
-    return ledger.step(config.label, t, environment.atOnce, record => new Performance(t, config, environment, closed, record).effects())
+    const program = ledger.programs.read(t.msg.program)
+    if (program[0]?.op === 'defer' && environment.isHeldUp) return ledger.defer(config.label, t, DEFERRED)
+    return ledger.step(config.label, t, program, environment.atOnce, record => new Performance(t, program, config, environment, closed, record).effects())
   }
 
   function finish(t: Outcome<Puppet, 'work'>, { label }: Config, environment: PuppetEnvironment): Step<Puppet> {
@@ -147,6 +148,7 @@ const DEFERRED: readonly Effect<Puppet>[] = []
 /** One message being handled. */
 class Performance {
   readonly #t: Trigger
+  readonly #program: Program
   readonly #config: Config
   readonly #closed: Engine<Puppet>
   readonly #record: StepRecord
@@ -157,8 +159,9 @@ class Performance {
   /** Two answers to one request in one step would crash it. */
   readonly #answered = new Set<number>()
 
-  constructor(t: Trigger, config: Config, environment: PuppetEnvironment, closed: Engine<Puppet>, record: StepRecord) {
+  constructor(t: Trigger, program: Program, config: Config, environment: PuppetEnvironment, closed: Engine<Puppet>, record: StepRecord) {
     this.#t = t
+    this.#program = program
     this.#config = config
     this.#environment = environment
     // How many messages of this mailbox were handled.
@@ -170,7 +173,7 @@ class Performance {
 
   /** `undefined` when it declines. */
   effects(): readonly Effect<Puppet>[] | undefined {
-    for (const op of this.#t.msg.program) {
+    for (const op of this.#program) {
       if (op.op === 'decline' && this.#effects.length === 1) return undefined
       this.#perform(op)
     }
@@ -178,7 +181,7 @@ class Performance {
     return [...this.#effects, update(this.#environment)]
   }
 
-  #perform(op: Trigger['msg']['program'][number]): void {
+  #perform(op: Program[number]): void {
     const t = this.#t
     const environment = this.#environment
     const replyTo = this.#isSettled ? undefined : this.#replyTo
@@ -201,7 +204,7 @@ class Performance {
         const mark = this.#mark(peer.label, op.mailbox)
         const key = `ask/${this.#key()}` as const
         this.#record.requested.push(key)
-        this.#effects.push(request(peer.id, { type: 'DoRequest', program: [...op.program], mark, sender: forged(this.#t.self.node) }, { key, deadline: op.to % 3 === 0 ? 5 : 500, mailbox: op.mailbox }))
+        this.#effects.push(request(peer.id, { type: 'DoRequest', program: writeProgram(op.program), mark, sender: forged(this.#t.self.node) }, { key, deadline: op.to % 3 === 0 ? 5 : 500, mailbox: op.mailbox }))
         break
       }
       // Only ever to a later peer, or the request would go round for ever.
@@ -298,14 +301,14 @@ class Performance {
   }
 
   #tell({ label, id }: { readonly label: string; readonly id: EngineRef<PuppetProtocol> }, mailbox: number, program: Program): void {
-    this.#effects.push(send(id, { type: 'Do', program: [...program], mark: this.#mark(label, mailbox), sender: forged(this.#t.self.node) }, { mailbox }))
+    this.#effects.push(send(id, { type: 'Do', program: writeProgram(program), mark: this.#mark(label, mailbox), sender: forged(this.#t.self.node) }, { mailbox }))
   }
 
   #mark(to: string, mailbox: number): Mark {
     const way = `${to} ${mailbox}`
     const n = this.#environment.sent.get(way) ?? 0
     this.#environment = { ...this.#environment, sent: this.#environment.sent.set(way, n + 1) }
-    return { from: `${this.#config.label}!${this.#environment.life}`, to, mailbox, n, isPoison: isPoison(this.#t.msg.program) }
+    return { from: `${this.#config.label}!${this.#environment.life}`, to, mailbox, n, isPoison: isPoison(this.#program) }
   }
 }
 

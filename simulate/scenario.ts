@@ -104,7 +104,7 @@ class World {
     while (this.#simulation.steps < this.#leastSteps) {
       for (const place of this.#places) {
         place.send(0, 'anchor', 0, [], 1000)
-        for (const mailbox of [1, 2]) place.send(mailbox, 'anchor', mailbox, [{ op: 'loop', times: 10, mailbox }])
+        for (const mailbox of [1, 2]) place.send(mailbox, 'anchor', mailbox, [{ op: 'loop', times: 6, mailbox }])
       }
       await this.#simulation.sleep(1)
       this.#violations.check()

@@ -1,8 +1,8 @@
 import { Heap } from '../core/heap.ts'
 import type { SeededRandom } from './random.ts'
 
-/** What a look at the virtual clock costs, in milliseconds: time passes while engines run. */
-const TICK = 0.001
+/** A look at the virtual clock costs a tick, since time passes while engines run. So many are a millisecond. */
+const TICKS = 1000
 
 /** Something that can be done now, for its owner. */
 interface Work {
@@ -34,22 +34,23 @@ export class Agenda {
   readonly #random: SeededRandom
   #work: Work[] = []
   readonly #appointments = new Heap(isBefore)
-  #time: number
+  /** Whole, so that times are short decimals. */
+  #ticks: number
   #order = 0
 
   constructor(random: SeededRandom, time: number) {
     this.#random = random
-    this.#time = time
+    this.#ticks = Math.ceil(time * TICKS)
   }
 
   /** The time, without letting any pass. */
   get time(): number {
-    return this.#time
+    return this.#ticks / TICKS
   }
 
   /** The time, as somebody reads it: a tick later each time. */
   read(): number {
-    return this.#time += TICK
+    return ++this.#ticks / TICKS
   }
 
   choose(count: number): number {
@@ -70,7 +71,7 @@ export class Agenda {
   /** Does one of the things that can be done now. Answers whether there was any. */
   runOne(): boolean {
     const due = this.#next()
-    if (due !== undefined && due.time <= this.#time) {
+    if (due !== undefined && due.time <= this.time) {
       this.#appointments.shift()
       due.isOver = true
       due.act()
@@ -90,11 +91,17 @@ export class Agenda {
   skip(limit = Infinity): boolean {
     const next = this.#next()
     if (next !== undefined && next.time <= limit) {
-      this.#time = Math.max(this.#time, next.time)
+      this.#reach(next.time)
       return true
     }
-    if (limit < Infinity) this.#time = Math.max(this.#time, limit)
+    if (limit < Infinity) this.#reach(limit)
     return false
+  }
+
+  #reach(time: number): void {
+    this.#ticks = Math.max(this.#ticks, Math.ceil(time * TICKS))
+    // What was rounded on the way may be a tick too little.
+    if (this.time < time) this.#ticks++
   }
 
   /** Forgets all that was to be done for that owner. */
