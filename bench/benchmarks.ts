@@ -2,6 +2,7 @@ import { ask } from './ask.ts'
 import { backlog } from './backlog.ts'
 import { commit } from './commit.ts'
 import { growth } from './growth.ts'
+import { hostedMachine } from './hosted-machine.ts'
 import { idleEngine } from './idle-engine.ts'
 import { loopDelay } from './loop-delay.ts'
 import { effect } from './peers/effect.ts'
@@ -17,7 +18,7 @@ import { tell } from './tell.ts'
 
 /** In the order of the report. */
 export const benchmarks: { readonly [name: string]: (effort: Effort, peers: readonly Peer[]) => Promise<readonly Row[]> } = {
-  tell, 'ping-pong': pingPong, ask, spawn, 'idle-engine': idleEngine, backlog, 'loop-delay': loopDelay, growth, commit,
+  tell, 'ping-pong': pingPong, ask, spawn, 'idle-engine': idleEngine, backlog, 'loop-delay': loopDelay, growth, commit, 'hosted-machine': hostedMachine,
 }
 
 /** All that are there. They are to be closed. */

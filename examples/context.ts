@@ -1,9 +1,11 @@
-import type { Node } from '../src/index.ts'
+import type { MemoryNetwork, Node } from '../src/index.ts'
 
 /** What an example gets from the runner. */
 export interface Context {
   /** A node that is observed from its beginning. */
   readonly node: Node
+  /** The network that it is on. */
+  readonly network: MemoryNetwork
   readonly print: (line: string) => void
   /** Does `work` under a title, and shows what the node did meanwhile. */
   readonly sequence: <T>(title: string, work: () => Promise<T>) => Promise<T>

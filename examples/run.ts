@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { createNode } from '../src/index.ts'
+import { createNode, memoryNetwork } from '../src/index.ts'
 import type { Context, Example } from './context.ts'
 import { customEngine } from './custom-engine.ts'
 import { encryptAndDecrypt } from './encrypt-and-decrypt.ts'
@@ -11,6 +11,7 @@ import { simulateYourEngine } from './simulate-your-engine.ts'
 import { supervision } from './supervision.ts'
 import { Trace } from './trace.ts'
 import { xstateMachine } from './xstate-machine.ts'
+import { twoNodes } from './two-nodes.ts'
 
 const examples: ReadonlyMap<string, Example> = new Map([
   ['lifecycle', lifecycle],
@@ -20,6 +21,7 @@ const examples: ReadonlyMap<string, Example> = new Map([
   ['custom-engine', customEngine],
   ['supervision', supervision],
   ['xstate-machine', xstateMachine],
+  ['two-nodes', twoNodes],
   ['simulate-your-engine', simulateYourEngine],
 ])
 
@@ -29,7 +31,8 @@ NAME is one of: ${[...examples.keys()].join(', ')}`
 /** Runs one example and shows it: as text, or with `mermaid` as a Markdown document that holds nothing but its diagrams. */
 async function run(example: Example, mermaid: boolean): Promise<void> {
   const trace = new Trace()
-  await using node = await createNode()
+  const network = memoryNetwork()
+  await using node = await createNode({ transport: network.transport() })
   node.observe(trace.observe)
   const showLines = () => {
     const lines = trace.lines(trace.take())
@@ -37,6 +40,7 @@ async function run(example: Example, mermaid: boolean): Promise<void> {
   }
   const context: Context = {
     node,
+    network,
     print: line => void (mermaid || console.log(line)),
     async sequence(title, work) {
       showLines()

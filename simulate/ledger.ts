@@ -104,7 +104,7 @@ export class Ledger {
     if (!model.isOpen && mark.to === placeOf(label) && !this.#allows(model, t.self, t.sender)) {
       this.violated('S6', `${label} handled a message of ${mark.from}, which it does not know`)
     }
-    if (model.isDown) this.violated('S29', `${label} took a step between two lives`)
+    if (model.isDown) this.violated('S48', `${label} took a step between two lives`)
     const mailbox = this.#turn(model, t)
     if (t.mailboxState !== mailbox.handled) this.violated('S47', `what ${label} keeps with mailbox ${t.mailbox} is ${t.mailboxState} and not ${mailbox.handled}`)
     mailbox.remove(keyOf(mark))
@@ -227,15 +227,15 @@ export class Ledger {
         if (model.waiting.length + model.deferred > 0) this.violated('S4', `${model.label} ended, and nothing became of ${model.waiting.length + model.deferred} messages`)
         for (const child of model.children) if (!child.isOver) this.violated('S30', `${model.label} ended before its child ${child.label}`)
         if (event.reason === 'crashed' && model.restarts.filter(time => time > event.time - WITHIN).length < RESTARTS) {
-          this.violated('S29', `${model.label} was given up after ${model.restarts.length} restarts`)
+          this.violated('S49', `${model.label} was given up after ${model.restarts.length} restarts`)
         }
         return
       }
       case 'restarted': {
         const model = this.#model(label(event.engine))
-        if (model.isOver) this.violated('S29', `${model.label} began a new life after its end`)
-        for (const child of model.children) if (!child.isOver) this.violated('S29', `${model.label} began a new life before its child ${child.label} had ended`)
-        if (model.restarts.filter(time => time > event.time - WITHIN + LONGEST_BACKOFF).length >= RESTARTS) this.violated('S29', `${model.label} has restarted too often`)
+        if (model.isOver) this.violated('S48', `${model.label} began a new life after its end`)
+        for (const child of model.children) if (!child.isOver) this.violated('S48', `${model.label} began a new life before its child ${child.label} had ended`)
+        if (model.restarts.filter(time => time > event.time - WITHIN + LONGEST_BACKOFF).length >= RESTARTS) this.violated('S49', `${model.label} has restarted too often`)
         model.restarts.push(event.time)
         model.isDown = false
         for (const mailbox of model.mailboxes) mailbox.handled = 0

@@ -105,6 +105,12 @@ export const mutants: readonly Mutant[] = [
     find: 'if (times.length >= restarts) return { crash: exhausted }',
     replace: '',
   },
+  // ── between nodes ──────────────────────────────────────────────────────────────────────────────────────────────
+  {
+    name: 'frame that comes twice is heard twice', file: 'src/runtime/session.ts', within: 100,
+    find: 'if (frame.n <= this.#lastHeard) return',
+    replace: '',
+  },
   // ── identities ─────────────────────────────────────────────────────────────────────────────────────────────────
   {
     name: 'capability widened on connect', file: 'src/engines/identity-management/access.ts', within: 200,

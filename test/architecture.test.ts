@@ -61,7 +61,9 @@ describe('of planted sources', () => {
     ['transports/libp2p/b.ts', '../../runtime/a.ts', '../../engines/two/a.ts'],
     ['runtime/b.ts', '../engines/two/a.ts', '../backends/backend.ts', '../crypto/a.ts', '../simulation/a.ts', '../stores/lmdb/a.ts', '../transports/libp2p/a.ts'],
     ['simulation/b.ts', '../engines/two/a.ts', '../backends/backend.ts', '../stores/lmdb/a.ts'],
+    ['xstate/b.ts', '../runtime/a.ts', '../engines/two/a.ts', '../crypto/a.ts', '../simulation/a.ts'],
     ['crypto.ts', './runtime/a.ts', './engines/two/a.ts'],
+    ['xstate.ts', './runtime/a.ts', './engines/two/a.ts'],
   ])('%s', (from, ...targets) => {
     test.each(targets)('must not import %s', async to => {
       const imported = to.replace(/^(?:\.\.?\/)+/, '')

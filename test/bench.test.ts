@@ -22,6 +22,7 @@ const ROWS: { readonly [benchmark: string]: { readonly [row: string]: readonly s
   'loop-delay': { 'loop-delay': ['an idle loop'] },
   growth: { growth: ['none idle'] },
   commit: { commit: ['bare signer'] },
+  'hosted-machine': { 'hosted-machine': ['XState'] },
 }
 
 describe('each benchmark completes its work and names its rows', () => {

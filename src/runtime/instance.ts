@@ -123,8 +123,8 @@ export class EngineInstance implements Principal {
   }
 
   mailboxState(id: MailboxID): unknown {
-    const { mailboxStates } = this.affairs
-    return mailboxStates === undefined ? this.family.mailboxes[id]?.state : mailboxStates[id]
+    const states = this.#affairs?.mailboxStates
+    return states === undefined ? this.family.mailboxes[id]?.state : states[id]
   }
 
   updateMailbox(id: MailboxID, state: unknown): void {

@@ -51,6 +51,9 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
   #boot: string | undefined
   #isDialing = false
   #isFlushSoon = false
+  /** Whether the event loop has its turn before more is sent. */
+  #isResting = false
+  #isStopped = false
   #speaker: Speaker | undefined
   #listener: Listener | undefined
 
@@ -130,21 +133,32 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
   }
 
   #flush(): void {
-    if (this.outbox.isEmpty) return
+    if (this.outbox.isEmpty || this.#isStopped) return
     // Each request of a stranger may cause one: it must not send without hearing.
     if (this.outbox.notices > this.#parts.limit) return this.#giveUp(`more than ${this.#parts.limit} notices wait for a link`)
     if (this.#speaker === undefined) return this.#dial()
     this.#speak(this.#speaker)
   }
 
+  /** Sends what waits, as far as the transport takes it, and no longer than engines may run. */
   #speak(speaker: Speaker): void {
-    const { counters } = this.#parts
-    while (speaker.isOpen && speaker.isWritable && !this.outbox.isEmpty) {
+    const { host, counters } = this.#parts
+    const end = host.now() + host.slice
+    while (speaker.isOpen && speaker.isWritable && !this.outbox.isEmpty && !this.#isResting) {
       const { items, messages } = this.#packing.next()
       if (items.length === 0) continue
       counters.handedToTransport += messages
       speaker.send(items, messages)
+      if (host.now() > end && !this.#isStopped) this.#rest()
     }
+  }
+
+  #rest(): void {
+    this.#isResting = true
+    this.#parts.host.later(() => {
+      this.#isResting = false
+      this.#flush()
+    })
   }
 
   #dial(): void {
@@ -282,6 +296,8 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
 
   /** Says what can be said at once, and ends. */
   stop(): void {
+    this.#isStopped = true
+    this.#isResting = false
     if (this.#speaker !== undefined) this.#speak(this.#speaker)
     this.#silence()
     this.#drop(this.outbox.empty(), 'this node has stopped')

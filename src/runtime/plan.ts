@@ -91,7 +91,8 @@ export class StepPlan implements Gatherer {
   #isUpdated = false
   #isAnswered = false
   #isSettled = false
-  #lastChild = -1
+  /** The highest number of a child, once this step spawns one. */
+  #spawned: number | undefined
   /** The keys that this step starts to use. */
   #keys: Set<string> | undefined
   /** What effects name as a child. */
@@ -108,7 +109,6 @@ export class StepPlan implements Gatherer {
     this.#engine = instance
     this.#request = request
     this.#isMessage = isMessage
-    this.#lastChild = instance.affairs.lastChild
   }
 
   /** Forgets the step, so that nothing of it is held. */
@@ -117,7 +117,7 @@ export class StepPlan implements Gatherer {
     while (this.messages.length > 0) this.messages.pop()
     if (this.#count > 0) {
       this.releases.length = this.mailboxStates.length = this.spawns.length = this.grants.length = this.starts.length = this.tasks.length = this.stops.length = 0
-      this.deferral = this.#keys = this.#children = undefined
+      this.deferral = this.#keys = this.#children = this.#spawned = undefined
       this.#count = 0
     }
     this.isGone = this.#isUpdated = this.#isAnswered = this.#isSettled = false
@@ -210,7 +210,7 @@ export class StepPlan implements Gatherer {
         if (child === undefined) throw invalid(`spawn: ${family.id} does not list ${String(effect.family)} in its children`)
         const n = childNumber(this.#instance.id, as)
         if (n === undefined || n <= this.#lastChild) throw invalid(`spawn: ${as.name} must be named by child(), with a number above any used before`)
-        this.#lastChild = n
+        this.#spawned = n
         const policy = policyOf(effect.supervision, family.policy, problem => invalid(`spawn: ${problem}`))
         this.spawns.push({ family: child, as, n, config: parseConfig(child, effect.config), policy })
         return
@@ -255,20 +255,26 @@ export class StepPlan implements Gatherer {
   finish(): void {
     assertChangedData(this.environment, this.#instance.environment, 'the environment')
     for (const message of this.messages) assertSendable(message)
+    if (this.#count > 0) this.#finishOthers()
+    if (this.#request !== undefined && !this.#isAnswered && !this.#isSettled) {
+      throw invalid('a request was neither replied to, forwarded, deferred nor kept, and no task or request was started for it')
+    }
+  }
+
+  #finishOthers(): void {
     for (const { name, input } of this.tasks) assertData(input, `the input of task ${name}`)
     for (const { state } of this.mailboxStates) assertData(state, 'the state of a mailbox')
-    if (this.#children !== undefined) {
-      for (const { child, what } of this.#children) {
-        const n = childNumber(this.#instance.id, child)
-        if (n === undefined || n > this.#lastChild) throw invalid(`${what}: ${child.name} is no child of this engine`)
-      }
+    for (const { child, what } of this.#children ?? []) {
+      const n = childNumber(this.#instance.id, child)
+      if (n === undefined || n > this.#lastChild) throw invalid(`${what}: ${child.name} is no child of this engine`)
     }
     if (this.deferral !== undefined && (this.#count > 1 || this.messages.length > 0 || this.#isUpdated)) {
       throw invalid('defer: a step that puts its message off can do nothing else, since the message was not handled')
     }
-    if (this.#request !== undefined && !this.#isAnswered && !this.#isSettled) {
-      throw invalid('a request was neither replied to, forwarded, deferred nor kept, and no task or request was started for it')
-    }
+  }
+
+  get #lastChild(): number {
+    return this.#spawned ?? this.#instance.affairs.lastChild
   }
 
   #answer(otherwise: string): void {

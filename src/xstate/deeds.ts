@@ -3,7 +3,7 @@ import { cancel, emit, task, timer } from '../core/effect.ts'
 import { INLINE, insteadOf, notHosted } from './refusals.ts'
 import type { Deed, Waits } from './state.ts'
 
-export const NO_WAITS: Waits = { tasks: {}, timers: {}, cancellable: {}, count: 0 }
+export const NO_WAITS: Waits = { tasks: {}, invoked: {}, timers: {}, cancellable: {}, count: 0 }
 
 /** The machine's own lists, as far as its actions are judged by them. */
 export interface Declared {
@@ -57,6 +57,13 @@ export class Gathering {
     return timer.event
   }
 
+  /** The task has ended. Answers its invocation, if it is still heard of. */
+  ended(key: string): string | undefined {
+    const id = this.#waits.tasks[key]
+    if (id !== undefined) this.#waits = { ...this.#waits, tasks: without(this.#waits.tasks, key) }
+    return id
+  }
+
   /** Ends all timers, and hears no task any more. */
   end(): void {
     for (const handle of Object.keys(this.#waits.timers)) this.deeds.push(cancel(handle))
@@ -84,18 +91,22 @@ export class Gathering {
   }
 
   #invoke({ id, src, input, actorRef }: Fields): void {
-    const { tasks, count } = this.#waits
+    const { tasks, invoked, count } = this.#waits
     if (typeof id !== 'string' || typeof src !== 'string' || !this.#declared.invocations.has(id)) throw notHosted(insteadOf('xstate.spawnChild'))
-    if (tasks[id] !== undefined) throw notHosted(`two invocations called ${id} at once: give each an id of its own`)
     const key = `${id}/${count}`
     const deadline = this.#declared.deadlines[src]
     this.invoked.add(actorRef)
     this.deeds.push(task(src, input, deadline === undefined ? { key } : { key, deadline }))
-    this.#waits = { ...this.#waits, tasks: { ...tasks, [id]: key }, count: count + 1 }
+    this.#waits = { ...this.#waits, tasks: { ...tasks, [key]: id }, invoked: { ...invoked, [id]: key }, count: count + 1 }
   }
 
   #leave(id: unknown): void {
-    if (typeof id === 'string') this.#waits = { ...this.#waits, tasks: without(this.#waits.tasks, id) }
+    const key = typeof id === 'string' ? this.#waits.invoked[id] : undefined
+    if (typeof id !== 'string' || key === undefined) return
+    // One that this very transition invoked has not begun, and does not.
+    const begun = this.deeds.findIndex(deed => 'key' in deed && deed.key === key)
+    if (begun >= 0) this.deeds.splice(begun, 1)
+    this.#waits = { ...this.#waits, tasks: without(this.#waits.tasks, key), invoked: without(this.#waits.invoked, id) }
   }
 }
 

@@ -107,41 +107,36 @@ class MachineEngine {
       if (event === undefined) return undefined
       if (!isEvent(event)) throw new Fault('invalid-effect', 'What makes events of messages must answer an event, { type, … }, or undefined')
       const transition = machine.next(state, event)
-      return transition && this.#effects(transition, state, event, trigger, config)
+      return transition && this.#effects(transition, state, trigger, config)
     })
   }
 
   readonly #start = (trigger: AnyTrigger, config: unknown, state: MachineState): unknown =>
-    this.#effects(this.#machine.started(state), undefined, { type: 'xstate.init' }, trigger, config)
+    this.#effects(this.#machine.started(state), undefined, trigger, config)
 
   readonly #elapsed = (trigger: AnyTrigger & { readonly handle: string }, config: unknown, state: MachineState): unknown => {
-    const event = state.waits.timers[trigger.handle]?.event
     const transition = this.#machine.elapsed(state, trigger.handle)
-    return event && transition && this.#effects(transition, state, event, trigger, config)
+    return transition && this.#effects(transition, state, trigger, config)
   }
 
   readonly #outcome = (trigger: OutcomeTrigger, config: unknown, state: MachineState): unknown => {
-    const id = trigger.key.slice(0, trigger.key.lastIndexOf('/'))
-    // The state that invoked it has been left.
-    if (state.waits.tasks[id] !== trigger.key) return undefined
-    const event = outcomeEvent(id, trigger)
-    return this.#effects(this.#machine.next(state, event) ?? { state, deeds: [] }, state, event, trigger, config)
+    const transition = this.#machine.ended(state, trigger.key, id => outcomeEvent(id, trigger))
+    return transition && this.#effects(transition, state, trigger, config)
   }
 
-  #effects({ state, deeds }: Transition, before: MachineState | undefined, event: EventObject, trigger: AnyTrigger, config: unknown): readonly object[] {
-    if (deeds.length === 0 && state.status === 'active') return state === before ? [] : [update(state)]
+  #effects({ state, deeds, event }: Transition, before: MachineState | undefined, trigger: AnyTrigger, config: unknown): object {
+    if (deeds.length === 0 && state.place.status === 'active') return state === before ? [] : update(state)
     const effects: object[] = []
     for (const deed of deeds) {
       if ('effect' in deed) effects.push(deed)
       else for (const effect of this.#named(deed, sceneOf(trigger, config, deed.event, deed.context))) effects.push(effect)
     }
-    if (state.status === 'done') {
+    if (state.place.status === 'done') {
       const { done, stays } = this.#definition
-      const last = done === undefined ? [] : Reflect.apply(done, undefined, [state.output, sceneOf(trigger, config, event, state.context)])
+      const last = done === undefined ? [] : Reflect.apply(done, undefined, [state.place.output, sceneOf(trigger, config, event, state.context)])
       for (const effect of listOf(last)) effects.push(own(effect, 'done'))
       if (stays !== true) effects.push(stop())
     }
-    // First of all: an action gives no environment.
     return [...effects, update(state)]
   }
 

@@ -7,10 +7,13 @@ import { SPAWN, notHosted } from './refusals.ts'
 import { Snapshots } from './snapshots.ts'
 import type { Deed, MachineState } from './state.ts'
 
+const NOTHING: readonly Deed[] = []
+
 /** What an event made of a state. */
 export interface Transition {
   readonly state: MachineState
   readonly deeds: readonly Deed[]
+  readonly event: EventObject
 }
 
 /**
@@ -41,7 +44,8 @@ export class HostedMachine {
 
   /** The initial state. What it wants done waits in `first` until the engine has started. */
   initial(input: unknown): MachineState {
-    const [snapshot, actions] = this.#run(() => this.#machine.getInitialSnapshot(this.#scope, input))
+    const actions: ExecutableActionObject[] = this.#actions = []
+    const snapshot: AnyMachineSnapshot = this.#machine.getInitialSnapshot(this.#scope, input)
     const gathering = new Gathering(NO_WAITS, this.#declared)
     const { waits } = this.#gather(gathering, actions, snapshot, undefined)
     return this.#snapshots.first(snapshot, waits, gathering.deeds)
@@ -49,41 +53,43 @@ export class HostedMachine {
 
   /** The initial state again, once what it wants done is being done. */
   started(state: MachineState): Transition {
-    return { state: this.#snapshots.started(state), deeds: state.first ?? [] }
+    return { state: this.#snapshots.started(state), deeds: state.first ?? [], event: { type: 'xstate.init' } }
   }
 
   /** Answers `undefined` when the machine has no transition for the event in this state. */
   next(state: MachineState, event: EventObject): Transition | undefined {
-    return state.status === 'active' ? this.#next(state, event, undefined) : undefined
+    return state.place.status === 'active' ? this.#next(state, event, undefined) : undefined
   }
 
   /** The event of a timer that has run out. */
   elapsed(state: MachineState, handle: string): Transition | undefined {
-    const gathering = new Gathering(state.waits, this.#declared)
+    const gathering = new Gathering(state.place.waits, this.#declared)
     const event = gathering.elapsed(handle)
     return event === undefined ? undefined : this.#next(state, event, gathering)
   }
 
-  #next(before: MachineState, event: EventObject, elapsed: Gathering | undefined): Transition | undefined {
+  /** The event of a task that has ended, unless the state that invoked it has been left. */
+  ended(state: MachineState, key: string, eventOf: (id: string) => EventObject): Transition | undefined {
+    const gathering = new Gathering(state.place.waits, this.#declared)
+    const id = gathering.ended(key)
+    return id === undefined ? undefined : this.#next(state, eventOf(id), gathering)
+  }
+
+  #next(before: MachineState, event: EventObject, signalled: Gathering | undefined): Transition | undefined {
     const previous = this.#snapshots.of(before)
-    const [snapshot, actions] = this.#run(() => this.#machine.transition(previous, event, this.#scope))
-    if (actions.length === 0 && elapsed === undefined && snapshot.status === 'active') {
-      if (snapshot === previous) return previous.can(event) ? { state: before, deeds: [] } : undefined
+    const actions: ExecutableActionObject[] = this.#actions = []
+    const snapshot: AnyMachineSnapshot = this.#machine.transition(previous, event, this.#scope)
+    if (actions.length === 0 && signalled === undefined && snapshot.status === 'active') {
+      if (snapshot === previous) return previous.can(event) ? { state: before, deeds: NOTHING, event } : undefined
       if (snapshot.children !== previous.children) throw notHosted(SPAWN)
-      return { state: this.#snapshots.next(snapshot, before.waits, before, previous), deeds: [] }
+      return { state: this.#snapshots.next(snapshot, before.place.waits, before, previous), deeds: NOTHING, event }
     }
     if (snapshot.status === 'error') {
       throw new Fault('invalid-effect', `The machine ${this.#machine.id} has no transition for ${event.type}: add onError to what invokes the task`, { cause: snapshot.error })
     }
-    const gathering = elapsed ?? new Gathering(before.waits, this.#declared)
+    const gathering = signalled ?? new Gathering(before.place.waits, this.#declared)
     const { waits, deeds } = this.#gather(gathering, actions, snapshot, previous)
-    return { state: this.#snapshots.next(snapshot, waits, before, previous), deeds }
-  }
-
-  #run(work: () => AnyMachineSnapshot): [snapshot: AnyMachineSnapshot, actions: readonly ExecutableActionObject[]] {
-    const actions: ExecutableActionObject[] = []
-    this.#actions = actions
-    return [work(), actions]
+    return { state: this.#snapshots.next(snapshot, waits, before, previous), deeds, event }
   }
 
   #gather(gathering: Gathering, actions: readonly ExecutableActionObject[], { children, status }: AnyMachineSnapshot, previous: AnyMachineSnapshot | undefined): Gathering {

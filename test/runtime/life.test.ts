@@ -95,7 +95,7 @@ describe('life', () => {
     })
   })
 
-  test.each([false, true])('S28: the rule for the start is the first step, after acquire (slow: %s), even if messages waited', async isSlow => {
+  test.each([false, true])('S28, S50: the rule for the start is the first step, after acquire (slow: %s), even if messages waited', async isSlow => {
     const { sim, node, a } = world()
     const order: string[] = []
     await sim.run(async () => {

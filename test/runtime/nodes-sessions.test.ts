@@ -67,7 +67,32 @@ describe('sessions', () => {
     })
   })
 
-  test('S3: a frame that comes again is dropped, and one that is missing closes the link', async () => {
+  test('a node remembers so many others and no more, once it has nothing to do with them', async () => {
+    const { sim, here, stranger, there } = world(1)
+    await sim.run(async () => {
+      const digits = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+      const known = async () => {
+        here.host.tell(there, { type: 'Put', n: 0 })
+        await sim.sleep(1)
+        stranger.back?.close()
+        await sim.sleep(1)
+        const hello = stranger.frames.findLast(frame => frame.kind === 'hello')
+        return hello?.kind === 'hello' ? hello.known : undefined
+      }
+      const visit = async (from: number, to: number) => {
+        for (let n = from; n < to; n++) here.host.tell({ ...there, node: `z6Mk${'x'.repeat(42)}${digits[n % 58]}${digits[Math.floor(n / 58)]}` }, { type: 'Put', n: 0 })
+        await sim.sleep(10)
+      }
+      expect([await known(), await known()]).toEqual([null, BOOT])
+      await visit(0, 500)
+      expect(await known()).toBe(BOOT)
+      await visit(500, 1_100)
+      expect(await known()).toBe(null)
+      expect(laws(here)).toEqual([0])
+    })
+  })
+
+  test('S3, S58: a frame that comes again is dropped, and one that is missing closes the link', async () => {
     const { sim, here, stranger, dial } = world(3)
     await sim.run(async () => {
       const seen: number[] = []
@@ -150,7 +175,7 @@ describe('sessions', () => {
 })
 
 describe('lives of a node', () => {
-  test('S18: a node that comes with another boot epoch has lost its former life: requests and watches end', async () => {
+  test('S18, S60: a node that comes with another boot epoch has lost its former life: requests and watches end', async () => {
     const { sim, here, stranger, there, dial } = world(18)
     await sim.run(async () => {
       const heard: string[] = []
@@ -171,7 +196,7 @@ describe('lives of a node', () => {
     })
   })
 
-  test('S19: a reply to an earlier life of the asker is a dead letter, whatever its number', async () => {
+  test('S19, S61: a reply to an earlier life of the asker is a dead letter, whatever its number', async () => {
     const { sim, here, stranger, there, dial } = world(19)
     await sim.run(async () => {
       const asked = outcomeOf(here.host.ask(there, { type: 'GetRequest', n: 0 }))
@@ -192,7 +217,7 @@ describe('lives of a node', () => {
     })
   })
 
-  test('S19: only the node that was asked may answer, or say that there is no answer', async () => {
+  test('S19, S61: only the node that was asked may answer, or say that there is no answer', async () => {
     const { sim, network, here, stranger, there, dial } = world(19)
     const thief = new Stranger(nodeID(2), network)
     await sim.run(async () => {
@@ -231,7 +256,7 @@ describe('lives of a node', () => {
 })
 
 describe('a node that means ill', () => {
-  test('S1, S6: it speaks for its own engines alone', async () => {
+  test('S1, S6, S57: it speaks for its own engines alone', async () => {
     const { sim, here, stranger, dial } = world(1)
     await sim.run(async () => {
       const senders: (string | null)[] = []
@@ -255,7 +280,7 @@ describe('a node that means ill', () => {
     })
   })
 
-  test('it cannot watch, or ask, to find out what there is', async () => {
+  test('S62: it cannot watch, or ask, to find out what there is', async () => {
     const { sim, here, stranger, dial } = world(1)
     await sim.run(async () => {
       await here.node.spawn(box({ closed: true }), { name: 'closed' })

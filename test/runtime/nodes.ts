@@ -1,14 +1,14 @@
-import { memoryNetwork } from '../../src/index.ts'
-import type { Client, MemoryNetwork, Node, NodeOptions, Observed } from '../../src/index.ts'
+import { memoryNetwork, reply } from '../../src/index.ts'
+import type { Client, EngineID, EngineRef, MemoryNetwork, Node, NodeID, NodeOptions, Observed } from '../../src/index.ts'
 import { formatIdentityName } from '../../src/crypto/identity-name.ts'
 import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'
 import { simulate } from '../../src/simulation.ts'
 import type { Simulation } from '../../src/simulation.ts'
-import type { NodeID } from '../../src/index.ts'
 import { readFrame, writeHello, writeItem, writeItems, writeWelcome } from '../../src/runtime/frames.ts'
 import type { Frame, Item } from '../../src/runtime/frames.ts'
 import type { Link, LinkEvents, Transport, TransportEvents } from '../../src/transports/transport.ts'
 import { Tapped } from '../transports/tapped.ts'
+import type { BoxProtocol, BoxRules } from './box.ts'
 import { lawOf } from './law.ts'
 
 /** A node on a network, and what it was seen to do. */
@@ -47,6 +47,14 @@ export function pair(seed: number, options: { readonly here?: NodeOptions; reado
 /** What the counting law leaves over, on each node. */
 export function laws(...places: readonly Place[]): readonly number[] {
   return places.map(({ node }) => lawOf(node))
+}
+
+/** Answers with twice the number. */
+export const double: BoxRules = { get: t => reply({ n: t.msg.n * 2 }) }
+
+/** A box of that name on that engine's node, as data. */
+export function refTo(engine: EngineID, name: string): EngineRef<BoxProtocol> {
+  return JSON.parse(JSON.stringify({ node: engine.node, name }))
 }
 
 /** A NodeID, the same for the same number. */

@@ -371,7 +371,7 @@ describe('steps', () => {
     await own.stop()
   })
 
-  test('S12 S16: what is emitted is observed as a copy after its step, among the messages, and not when the step crashes', async () => {
+  test('S12, S16, S51: what is emitted is observed as a copy after its step, among the messages, and not when the step crashes', async () => {
     const seen: unknown[] = []
     const event = { type: 'counted', n: 1 }
     await withBox({ put: t => [stop(), emit(event), ...t.msg.n > 0 ? [] : [send(t.self, { type: 'Put', n: 1 })], emit({ type: 'second' })] }, async (to, { sim, node }) => {

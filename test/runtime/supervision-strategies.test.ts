@@ -79,7 +79,7 @@ describe('strategies', () => {
     }
   })
 
-  test('S29: only the budget of the one that crashed is charged', async () => {
+  test('S49: only the budget of the one that crashed is charged', async () => {
     const { sim, node, a, lives, ref } = world()
     await sim.run(async () => {
       const to = await node.spawn(parent(fragile(), 'one-for-all', { supervision: { strategy: 'one-for-all', restarts: 2 } }), { name: 'parent' })

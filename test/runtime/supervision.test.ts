@@ -50,7 +50,7 @@ function parent(kid: Engine<Box>, rules: BoxRules = {}, supervision?: Supervisio
 const CRASH = { type: 'Put', n: -1 } as const
 
 describe('a restart', () => {
-  test('S29: keeps EngineID, mailbox and acquaintances; the message that crashed it is a dead letter with the error', async () => {
+  test('S29, S48: keeps EngineID, mailbox and acquaintances; the message that crashed it is a dead letter with the error', async () => {
     for (let seed = 0; seed < 20; seed++) {
       const { sim, node, a, events, lives, dead } = world(seed)
       await sim.run(async () => {
@@ -92,7 +92,7 @@ describe('a restart', () => {
     })
   })
 
-  test('S29: ends timers, tasks, watches and requests of the old life, also those whose signals and replies wait', async () => {
+  test('S48: ends timers, tasks, watches and requests of the old life, also those whose signals and replies wait', async () => {
     for (let seed = 0; seed < 30; seed++) {
       const { sim, node, a, dead, events, ref } = world(seed)
       await sim.run(async () => {
@@ -163,7 +163,7 @@ describe('a restart', () => {
     })
   })
 
-  test('S29: it accepts meanwhile and handles nothing; its resource is released, and acquired anew', async () => {
+  test('S48: it accepts meanwhile and handles nothing; its resource is released, and acquired anew', async () => {
     const { sim, node, a } = world()
     await sim.run(async () => {
       const order: string[] = []
@@ -192,7 +192,7 @@ describe('a restart', () => {
     })
   })
 
-  test('S29: its children stop first, unless they are kept; names go on where they were', async () => {
+  test('S48: its children stop first, unless they are kept; names go on where they were', async () => {
     for (const keepsChildren of [false, true]) {
       const { sim, node, a, lives, ref } = world()
       await sim.run(async () => {
@@ -238,7 +238,7 @@ describe('a restart', () => {
 })
 
 describe('budget and backoff', () => {
-  test('S29: each restart waits twice as long as the one before; those that are long past do not count', async () => {
+  test('S49: each restart waits twice as long as the one before; those that are long past do not count', async () => {
     const { sim, node, a, events } = world()
     await sim.run(async () => {
       const to = await node.spawn(fragile(), { name: 'box', supervision: { restarts: 6, within: 1_000, backoff: { first: 10, longest: 50 } } })
@@ -260,7 +260,7 @@ describe('budget and backoff', () => {
     })
   })
 
-  test('S29: the default is 3 restarts in 5 s for each child, not for all of them; then its parent crashes with its error', async () => {
+  test('S49: the default is 3 restarts in 5 s for each child, not for all of them; then its parent crashes with its error', async () => {
     for (let seed = 0; seed < 10; seed++) {
       const { sim, node, a, events, lives, ref } = world(seed)
       await sim.run(async () => {
@@ -282,7 +282,7 @@ describe('budget and backoff', () => {
     }
   })
 
-  test('S29: what escalates to the host stops the root, with the errors on the way as causes', async () => {
+  test('S29, S49: what escalates to the host stops the root, with the errors on the way as causes', async () => {
     const { sim, node, a, events, lives, ref } = world()
     await sim.run(async () => {
       const inner = parent(fragile(), { supervision: { crash: 'escalate' } })

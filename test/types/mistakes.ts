@@ -1,4 +1,5 @@
 // Compiled and never run: each line below a @ts-expect-error is a mistake that must not compile.
+import { assign, setup } from 'xstate'
 import { z } from 'zod'
 import {
   always, bytes, child, createNode, defineEngine, defineProtocol, engineRef, exchange, forward, identities, identityManagement, keep, localMemory, refuse, reply,
@@ -7,6 +8,8 @@ import {
 import type {
   Ask, Asked, Backend, Behaviour, Capabilities, CommitmentProtocol, Engine, EngineRef, ExternalIdentity, ProtocolOf, ReplyTo, ResponseOf, Rules,
 } from '../../src/index.ts'
+import { defineMachineEngine, hostedAction, hostedTask } from '../../src/xstate.ts'
+import type { MachineDefinition } from '../../src/xstate.ts'
 
 // ── a user's engine ──────────────────────────────────────────────────────────────────────────────────────────────
 const gateProtocol = defineProtocol({
@@ -148,3 +151,36 @@ export const astray: Rules<Gate, Asked<GateProtocol, 'SubmitRequest'>> = always(
 declare const name: ExternalIdentity
 // @ts-expect-error a name can't stand for an engine
 export const ref: EngineRef<CommitmentProtocol> = name
+
+// ── a machine as an engine ───────────────────────────────────────────────────────────────────────────────────────
+const machine = setup({
+  types: { events: {} as unknown as { type: 'submit'; size: number } | { type: 'approve' }, context: {} as unknown as { size: number }, input: {} as unknown as { patience: number } },
+  actions: { answer: hostedAction<{ ticket: string }>(), take: hostedAction() },
+  actors: { weigh: hostedTask<{ data: string }, number>() },
+}).createMachine({
+  context: ({ input }) => ({ size: input.patience }), initial: 'a',
+  states: { a: { invoke: { src: 'weigh', input: { data: '' }, onDone: { actions: assign({ size: ({ event }) => event.output }) } } } },
+})
+interface Machine { protocol: GateProtocol; config: typeof gateConfig; machine: typeof machine }
+declare const rest: Omit<MachineDefinition<Machine>, 'events' | 'tasks' | 'input' | 'actions'>
+const events: MachineDefinition<Machine>['events'] = { SubmitRequest: ({ msg }) => ({ type: 'submit', size: msg.data.length }), Approve: () => ({ type: 'approve' }) }
+const tasks = { weigh: ({ data: text }: { data: string }) => text.length }
+const input = ({ patience }: { patience: number }) => ({ patience })
+
+defineMachineEngine<Machine>({ ...rest, events, tasks, input, actions: { answer: ({ ticket }, { replyTo }) => [reply(refuse('expired', ticket)), ...replyTo ? [keep(replyTo)] : []] } })
+// @ts-expect-error no task handler
+defineMachineEngine<Machine>({ ...rest, events, input })
+// @ts-expect-error no input
+defineMachineEngine<Machine>({ ...rest, events, tasks })
+// @ts-expect-error a message without an event
+defineMachineEngine<Machine>({ ...rest, tasks, input, events: { Approve: () => ({ type: 'approve' }) } })
+// @ts-expect-error an event that the machine does not have
+defineMachineEngine<Machine>({ ...rest, tasks, input, events: { ...events, Approve: () => ({ type: 'disprove' }) } })
+// @ts-expect-error a task that answers with something else
+defineMachineEngine<Machine>({ ...rest, events, input, tasks: { weigh: () => 'text' } })
+// @ts-expect-error an action that the machine does not have
+defineMachineEngine<Machine>({ ...rest, events, tasks, input, actions: { nothing: () => [] } })
+// @ts-expect-error params that the action does not have
+defineMachineEngine<Machine>({ ...rest, events, tasks, input, actions: { answer: ({ text }) => [] } })
+// @ts-expect-error an effect that the machine has in its own words
+defineMachineEngine<Machine>({ ...rest, events, tasks, input, actions: { take: () => timer('after/x', { after: 1 }) } })

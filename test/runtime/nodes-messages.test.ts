@@ -1,18 +1,15 @@
 import { z } from 'zod'
 import { describe, expect, test } from 'vitest'
 import {
-  always, defineEngine, defineProtocol, engineRef, exchange, forward, keep, reply, request, send, stop, Table, update, watch,
+  always, defineEngine, defineProtocol, engineRef, exchange, forward, keep, reply, request, stop, Table,
 } from '../../src/index.ts'
 import type { EngineID, EngineRef, ProtocolOf } from '../../src/index.ts'
 import { box, outcomeOf } from './box.ts'
-import type { BoxProtocol, BoxRules, GetReply } from './box.ts'
-import { laws, pair, place } from './nodes.ts'
-
-const double: BoxRules = { get: t => reply({ n: t.msg.n * 2 }) }
-const ref = (id: EngineID, name: string): EngineRef<BoxProtocol> => JSON.parse(JSON.stringify({ node: id.node, name }))
+import type { BoxProtocol, GetReply } from './box.ts'
+import { double, laws, pair, place, refTo } from './nodes.ts'
 
 describe('messages between nodes', () => {
-  test('S1: the sender is the node that the transport has authenticated, and the name that node says', async () => {
+  test('S1, S57: the sender is the node that the transport has authenticated, and the name that node says', async () => {
     const { sim, here, there } = pair(1)
     await sim.run(async () => {
       const senders: EngineID[] = []
@@ -27,7 +24,7 @@ describe('messages between nodes', () => {
     })
   })
 
-  test('S2, S3: messages of one sender arrive once and in order, and those of a drain in one frame', async () => {
+  test('S2, S3, S58: messages of one sender arrive once and in order, and those of a drain in one frame', async () => {
     const { sim, here, there } = pair(2)
     await sim.run(async () => {
       const seen: number[] = []
@@ -57,7 +54,7 @@ describe('messages between nodes', () => {
       const to = await there.node.spawn(defineEngine<Kinds>({
         protocol, config, open: true, environment: () => ({}), behaviour: { messages: { Kinds: always(t => { seen.push(t.msg); return [] }) } },
       }), { name: 'kinds' })
-      const msg = { type: 'Kinds', table: Table.from([['a', 1n], ['b', 2n ** 63n]]), big: 5n, bytes: Uint8Array.of(1, 2), ref: ref(to, 'kinds'), zero: -0 } as const
+      const msg = { type: 'Kinds', table: Table.from([['a', 1n], ['b', 2n ** 63n]]), big: 5n, bytes: Uint8Array.of(1, 2), ref: refTo(to, 'kinds'), zero: -0 } as const
       here.host.tell(to, msg)
       await sim.sleep(1)
       expect(seen).toEqual([msg])
@@ -66,12 +63,12 @@ describe('messages between nodes', () => {
     })
   })
 
-  test('S4, S6, S8: what is turned away is a dead letter there with its true reason; an asker learns no more than it may', async () => {
+  test('S4, S6, S8, S62, S64: what is turned away is a dead letter there with its true reason; an asker learns no more than it may', async () => {
     const { sim, here, there } = pair(6)
     await sim.run(async () => {
       const open = await there.node.spawn(box(double), { name: 'open' })
       const closed = await there.node.spawn(box({ ...double, closed: true }), { name: 'closed' })
-      const nobody = ref(open, 'nobody')
+      const nobody = refTo(open, 'nobody')
       const errors = async (to: EngineRef<BoxProtocol>) => here.host.ask(to, { type: 'GetRequest', n: 1 }).catch((e: Error & { code: string }) => `${e.code} ${e.message.replace(to.name, '…')}`)
       expect(await errors(closed)).toBe(await errors(nobody))
       expect(await errors(closed)).toMatch(/^stopped /)
@@ -106,8 +103,8 @@ describe('messages between nodes', () => {
     const { sim, here, there } = pair(8)
     await sim.run(async () => {
       const to = await there.node.spawn(defineEngine<Refs>({ protocol, config, open: true, environment: () => ({}), behaviour: { messages: { SeeRequest: always(() => reply({})) } } }), { name: 'refs' })
-      expect(await here.host.askRaw(to, { type: 'SeeRequest', who: { ...ref(to, 'x'), node: null } })).toEqual({ code: 'malformed', err: 'Malformed request: the EngineID x has no node' })
-      expect(await here.host.askRaw(to, { type: 'SeeRequest', who: ref(to, 'x') })).toEqual({})
+      expect(await here.host.askRaw(to, { type: 'SeeRequest', who: { ...refTo(to, 'x'), node: null } })).toEqual({ code: 'malformed', err: 'Malformed request: the EngineID x has no node' })
+      expect(await here.host.askRaw(to, { type: 'SeeRequest', who: refTo(to, 'x') })).toEqual({})
     })
   })
 
@@ -153,7 +150,7 @@ describe('messages between nodes', () => {
 })
 
 describe('requests between nodes', () => {
-  test('S20, S22: the asker goes by its own clock; the deadline travels, and what is past it is not handled', async () => {
+  test('S20, S22, S61: the asker goes by its own clock; the deadline travels, and what is past it is not handled', async () => {
     const { sim, here, there } = pair(20)
     await sim.run(async () => {
       let asked = 0
@@ -207,7 +204,7 @@ describe('requests between nodes', () => {
       const heard: string[] = []
       const to = await there.node.spawn(box(double), { name: 'box' })
       const silent = await there.node.spawn(box({}), { name: 'silent' })
-      const targets = { double: to, silent, nobody: ref(to, 'nobody'), nowhere: { ...to, node: `z6Mk${'x'.repeat(44)}` }, odd: { ...to, node: 'odd' }, unnamed: { ...to, name: 'a b' } }
+      const targets = { double: to, silent, nobody: refTo(to, 'nobody'), nowhere: { ...to, node: `z6Mk${'x'.repeat(44)}` }, odd: { ...to, node: 'odd' }, unnamed: { ...to, name: 'a b' } }
       const asker = await here.node.spawn(box({
         put: () => Object.entries(targets).map(([name, target]) => request(target as EngineRef<BoxProtocol>, { type: 'GetRequest', n: 1 }, { key: `ask/${name}`, deadline: 100 })),
         answered: t => { heard.push(`${t.key} ${t.failure ?? JSON.stringify(t.reply)}`); return [] },
@@ -239,7 +236,7 @@ describe('requests between nodes', () => {
 })
 
 describe('forwarding between nodes', () => {
-  test('S19: a request that is forwarded to another node comes from the forwarder there, and is answered through it, once', async () => {
+  test('S19, S63: a request that is forwarded to another node comes from the forwarder there, and is answered through it, once', async () => {
     const { sim, network, here, there } = pair(19)
     const third = place(sim, network)
     await sim.run(async () => {
@@ -266,7 +263,7 @@ describe('forwarding between nodes', () => {
     })
   })
 
-  test('S19: a request from another node that is forwarded to a neighbour keeps its sender', async () => {
+  test('S19, S63: a request from another node that is forwarded to a neighbour keeps its sender', async () => {
     const { sim, here, there } = pair(19)
     await sim.run(async () => {
       const senders: EngineID[] = []
@@ -277,202 +274,6 @@ describe('forwarding between nodes', () => {
       expect(senders).toEqual([here.host.id])
       await sim.sleep(1)
       expect(laws(here, there)).toEqual([0, 0])
-    })
-  })
-})
-
-describe('watches between nodes', () => {
-  const watcherOf = (targets: readonly EngineID[], heard: string[]) => box({
-    put: () => targets.map(target => watch(target)),
-    terminated: t => { heard.push(`${t.engine.name} ${t.reason}`); return [] },
-  })
-
-  test('S30: an end is told to who watches from another node, once, with its reason', async () => {
-    const { sim, here, there } = pair(30)
-    await sim.run(async () => {
-      const heard: string[] = []
-      const ends = box({ put: t => { if (t.msg.n > 0) throw new Error('crash'); return stop() } })
-      const [stops, crashes] = [await there.node.spawn(ends, { name: 'stops' }), await there.node.spawn(ends, { name: 'crashes', supervision: { crash: 'stop' } })]
-      const closed = await there.node.spawn(box({ closed: true }), { name: 'closed' })
-      const targets = [stops, crashes, closed, ref(stops, 'nobody'), { node: `z6Mk${'x'.repeat(44)}`, name: 'nowhere' }, { node: 'odd', name: 'odd' }]
-      const watcher = await here.node.spawn(watcherOf(targets, heard), { name: 'watcher' })
-      here.host.tell(watcher, { type: 'Put', n: 0 })
-      here.host.tell(watcher, { type: 'Put', n: 0 })
-      await sim.sleep(1)
-      expect(new Set(heard)).toEqual(new Set(['closed stopped', 'nobody stopped', 'nowhere unreachable', 'odd unreachable']))
-      heard.length = 0
-      here.host.tell(stops, { type: 'Put', n: 0 })
-      here.host.tell(crashes, { type: 'Put', n: 1 })
-      await sim.sleep(1)
-      expect(heard.toSorted()).toEqual(['crashes crashed', 'stops stopped'])
-      expect(laws(here, there)).toEqual([0, 0])
-    })
-  })
-
-  test('S30: the end of the watcher lets go of what it watches, there too', async () => {
-    const { sim, here, there } = pair(30)
-    await sim.run(async () => {
-      const to = await there.node.spawn(box({ put: () => stop() }), { name: 'box' })
-      const watcher = await here.node.spawn(watcherOf([to], []), { name: 'watcher' })
-      here.host.tell(watcher, { type: 'Put', n: 0 })
-      await sim.sleep(1)
-      await here.node.stop(watcher)
-      await sim.sleep(1)
-      let frames = 0
-      there.transport.tap = frame => { frames++; return [frame] }
-      there.host.tell(to, { type: 'Put', n: 0 })
-      await sim.sleep(1)
-      expect(frames).toBe(0)
-    })
-  })
-
-  test('S18, S30: a lost link ends requests and watches in both directions with unreachable, and the next message dials anew', async () => {
-    for (const which of ['here', 'there'] as const) {
-      const { sim, ...nodes } = pair(18)
-      const { here, there } = nodes
-      await sim.run(async () => {
-        const heard: string[] = []
-        const [there1, here1] = [await there.node.spawn(box({}), { name: 'box' }), await here.node.spawn(box({}), { name: 'box' })]
-        const watcher = await here.node.spawn(watcherOf([there1], heard), { name: 'watcher' })
-        here.host.tell(watcher, { type: 'Put', n: 0 })
-        const asks = [here.host.ask(there1, { type: 'GetRequest', n: 1 }), there.host.ask(here1, { type: 'GetRequest', n: 1 })].map(outcomeOf)
-        await sim.sleep(1)
-        nodes[which].transport.cut()
-        expect(await Promise.all(asks)).toEqual(['unreachable', 'unreachable'])
-        await sim.sleep(1)
-        expect(heard).toEqual(['box unreachable'])
-        expect(here.links).toContain(which === 'here' ? 'lost cut' : 'lost the other end has closed it')
-        const answers = await here.node.spawn(box(double), { name: 'answers' })
-        expect(await there.host.ask(answers, { type: 'GetRequest', n: 1 })).toEqual({ n: 2 })
-        await sim.sleep(1)
-        expect(laws(here, there)).toEqual([0, 0])
-      })
-    }
-  })
-})
-
-describe('links', () => {
-  test('S4: what waits for a link counts as queued; one message too many is a dead letter', async () => {
-    const { sim, here, there } = pair(4, { here: { outbox: 3 } })
-    await sim.run(async () => {
-      const seen: number[] = []
-      const to = await there.node.spawn(box({ ...double, put: t => { seen.push(t.msg.n); return [] } }), { name: 'box' })
-      for (let n = 0; n < 5; n++) here.host.tell(to, { type: 'Put', n })
-      expect(await outcomeOf(here.host.ask(to, { type: 'GetRequest', n: 0 }))).toBe('unreachable')
-      expect(here.node.counters()).toMatchObject({ originated: 6, queued: 3, deadLettered: 3 })
-      await sim.sleep(1)
-      expect(seen).toEqual([0, 1, 2])
-      expect(here.dead).toEqual(['Put outbox-full', 'Put outbox-full', 'GetRequest outbox-full'])
-      expect(laws(here, there)).toEqual([0, 0])
-    })
-  })
-
-  test('S4: a node that is not there: dead letters, failed asks, ended watches, and another dial for the next message', async () => {
-    const { sim, here, there } = pair(4)
-    await sim.run(async () => {
-      const to = await there.node.spawn(box(double), { name: 'box' })
-      await there.node.stop()
-      here.host.tell(to, { type: 'Put', n: 0 })
-      const asked = outcomeOf(here.host.ask(to, { type: 'GetRequest', n: 0 }))
-      expect(await asked).toBe('unreachable')
-      await sim.sleep(1)
-      expect(here.dead).toEqual(['Put unreachable', 'GetRequest unreachable'])
-      expect(here.transport.dials).toBe(1)
-      here.host.tell(to, { type: 'Put', n: 0 })
-      await sim.sleep(1)
-      expect(here.transport.dials).toBe(2)
-      expect(here.links).toEqual(['unreachable there is no such node on this network', 'unreachable there is no such node on this network'])
-      expect(laws(here)).toEqual([0])
-    })
-  })
-
-  test('S4: backpressure holds messages back, and the outbox holds them', async () => {
-    const { sim, here, there } = pair(4)
-    await sim.run(async () => {
-      const seen: number[] = []
-      const to = await there.node.spawn(box({ put: t => { seen.push(t.msg.n); return [] } }), { name: 'box' })
-      here.host.tell(to, { type: 'Put', n: 0 })
-      await sim.sleep(1)
-      here.transport.isFull = true
-      for (let n = 1; n < 4; n++) {
-        here.host.tell(to, { type: 'Put', n })
-        await sim.sleep(1)
-      }
-      expect(seen).toEqual([0, 1])
-      expect(here.node.counters()).toMatchObject({ queued: 2, handedToTransport: 2 })
-      here.transport.drain()
-      await sim.sleep(1)
-      expect(seen).toEqual([0, 1, 2, 3])
-    })
-  })
-
-  test('S4: messages that were not acknowledged when the link was lost are uncertain', async () => {
-    const { sim, here, there } = pair(4)
-    await sim.run(async () => {
-      const seen: number[] = []
-      const to = await there.node.spawn(box({ put: t => { seen.push(t.msg.n); return [] } }), { name: 'box' })
-      here.host.tell(to, { type: 'Put', n: 0 })
-      await sim.sleep(1)
-      // Acknowledgements are lost from here on, and then the messages too.
-      there.transport.tap = () => []
-      here.host.tell(to, { type: 'Put', n: 1 })
-      await sim.sleep(1)
-      here.transport.tap = () => []
-      for (let n = 2; n < 4; n++) here.host.tell(to, { type: 'Put', n })
-      await sim.sleep(1)
-      expect(here.node.counters()).toMatchObject({ handedToTransport: 4, uncertain: 0 })
-      here.transport.cut()
-      expect(here.node.counters()).toMatchObject({ handedToTransport: 4, uncertain: 3 })
-      expect(seen).toEqual([0, 1])
-      expect(laws(here, there)).toEqual([0, 0])
-    })
-  })
-
-  test('a node that says nothing is given up after its time', async () => {
-    const { sim, here, there } = pair(4)
-    await sim.run(async () => {
-      const to = await there.node.spawn(box(double), { name: 'box' })
-      here.transport.tap = () => []
-      const begin = sim.time
-      expect(await outcomeOf(here.host.ask(to, { type: 'GetRequest', n: 0 }))).toBe('unreachable')
-      expect(sim.time - begin).toBeGreaterThanOrEqual(10_000)
-      expect(sim.time - begin).toBeLessThan(10_001)
-      await sim.sleep(1)
-      expect(there.links).toEqual([expect.stringMatching(/^lost /)])
-      expect(laws(here, there)).toEqual([0, 0])
-    })
-  })
-
-  test('S30, S31: a node that stops says what it had to say, and its links close', async () => {
-    const { sim, here, there } = pair(31)
-    await sim.run(async () => {
-      const seen: number[] = []
-      const to = await there.node.spawn(box({ put: t => { seen.push(t.msg.n); return [] } }), { name: 'box' })
-      const silent = await here.node.spawn(box({}), { name: 'silent' })
-      here.host.tell(to, { type: 'Put', n: 0 })
-      const asked = outcomeOf(there.host.ask(silent, { type: 'GetRequest', n: 0 }))
-      await sim.sleep(1)
-      here.host.tell(to, { type: 'Put', n: 1 })
-      await here.node.stop()
-      expect(await asked).toBe('stopped')
-      await sim.sleep(1)
-      expect(seen).toEqual([0, 1])
-      expect([here.transport.links, there.transport.links]).toEqual([0, 0])
-      expect(laws(here, there)).toEqual([0, 0])
-      expect(here.node.counters().uncertain).toBeGreaterThan(0)
-      await there.node.stop()
-    })
-  })
-
-  test('a tell from an engine goes as one from a client does', async () => {
-    const { sim, here, there } = pair(2)
-    await sim.run(async () => {
-      const senders: EngineID[] = []
-      const to = await there.node.spawn(box({ put: t => { senders.push(t.sender); return [] } }), { name: 'box' })
-      const teller = await here.node.spawn(box({ put: (t, _c, e) => [send(to, { type: 'Put', n: t.msg.n }), update(e)] }), { name: 'teller' })
-      here.host.tell(teller, { type: 'Put', n: 1 })
-      await sim.sleep(1)
-      expect(senders).toEqual([teller])
     })
   })
 })

@@ -1,0 +1,129 @@
+import { assign, createMachine, emit, enqueueActions, forwardTo, fromCallback, fromPromise, log, sendParent, sendTo, setup, spawnChild, stopChild } from 'xstate'
+import type { AnyStateMachine } from 'xstate'
+import { describe, expect, test } from 'vitest'
+import { Fault, send, task, timer, update } from '../../src/index.ts'
+import { hostedAction, hostedTask } from '../../src/xstate.ts'
+import { endOf, stageOf, withStage } from './stage.ts'
+import type { Play } from './stage.ts'
+
+const child = fromCallback(() => {})
+
+/** A machine that has this on its one transition, in a nested state, so that finding it takes a walk. */
+function acting(actions: unknown, implementations: object = {}): AnyStateMachine {
+  const config = { initial: 'a', context: {}, states: { a: { initial: 'b', states: { b: { on: { go: { actions } } } } } } }
+  return createMachine(config as never, implementations as never) as AnyStateMachine
+}
+
+function invoking(invoke: object, implementations: object = {}): AnyStateMachine {
+  return createMachine({ initial: 'a', states: { a: { invoke } } } as never, implementations as never) as AnyStateMachine
+}
+
+function faultOf(work: () => unknown): Fault {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof Fault) return error
+    throw error
+  }
+  throw new Error('It was not refused')
+}
+
+describe('a definition is refused, and the text says what to use instead', () => {
+  const work: Play = { tasks: { work: () => 1 } }
+  const refused: [string, () => AnyStateMachine, instead: RegExp, Play?][] = [
+    ['an inline action', () => acting(() => {}), /function as an action.*hostedAction\(\)/],
+    ['an inline action on entry', () => createMachine({ entry: () => {} }), /hostedAction\(\)/],
+    ['an inline action on exit', () => createMachine({ exit: [() => {}] }), /hostedAction\(\)/],
+    ['an inline action of always', () => createMachine({ initial: 'a', states: { a: { always: { target: 'b', actions: () => {} } }, b: {} } }), /hostedAction\(\)/],
+    ['an inline action of after', () => createMachine({ initial: 'a', states: { a: { after: { 5: { actions: () => {} } } } } }), /hostedAction\(\)/],
+    ['an inline action of onDone', () => invoking({ src: 'work', onDone: { actions: () => {} } }), /hostedAction\(\)/, work],
+    ['an inline action of initial', () => createMachine({ initial: { target: 'a', actions: () => {} }, states: { a: {} } } as never) as AnyStateMachine, /hostedAction\(\)/],
+    ['an implementation of a named action', () => acting('note', { actions: { note: () => {} } }), /never run.*hostedAction\(\)/, { actions: { note: () => [] } }],
+    ['a named action that is not there', () => acting('note'), /"actions" of the engine/],
+    ['a named action with params that is not there', () => acting({ type: 'note', params: 1 }), /"actions" of the engine/],
+    ['an action implemented twice', () => acting('note', { actions: { note: assign({}) } }), /twice/, { actions: { note: () => [] } }],
+    ['sendTo', () => acting(sendTo('other', { type: 'x' })), /send\(to, message\)/],
+    ['sendParent', () => acting(sendParent({ type: 'x' })), /send\(to, message\)/],
+    ['forwardTo', () => acting(forwardTo('other')), /send\(to, message\)/],
+    ['sendTo by name', () => acting('tell', { actions: { tell: sendTo('other', { type: 'x' }) } }), /send\(to, message\)/],
+    ['spawnChild', () => acting(spawnChild(child)), /invoke a task.*spawn\(engine/],
+    ['stopChild', () => acting(stopChild('other')), /stop\(child\)/],
+    ['log', () => acting(log('hello')), /emit/],
+    ['a callback actor', () => invoking({ src: child }), /hostedTask\(\)/],
+    ['a child machine', () => invoking({ src: createMachine({}) }), /hostedTask\(\)/],
+    ['a promise actor by name', () => invoking({ src: 'work' }, { actors: { work: fromPromise(() => Promise.resolve(1)) } }), /never run.*hostedTask\(\)/, work],
+    ['a task without a handler', () => invoking({ src: 'work' }), /"tasks" of the engine/],
+    ['a task without a handler that setup declares', () => invoking({ src: 'work' }, { actors: { work: hostedTask() } }), /"tasks" of the engine/],
+    ['a systemId', () => invoking({ src: 'work', systemId: 'worker' }), /EngineIDs/, work],
+    ['onSnapshot', () => invoking({ src: 'work', onSnapshot: {} }), /onDone/, work],
+    ['a guard that is not there', () => createMachine({ on: { go: { guard: 'isOdd', actions: [] } } } as never) as AnyStateMachine, /"guards"/],
+    ['a delay that is not there', () => createMachine({ initial: 'a', states: { a: { after: { soon: 'a' } } } } as never) as AnyStateMachine, /"delays"/],
+    ['what is no machine', () => ({}) as AnyStateMachine, /createMachine/],
+  ]
+  test.each(refused)('%s', (_what, machine, instead, play = {}) => {
+    const made = machine()
+    const fault = faultOf(() => stageOf(made, play))
+    expect(fault.code).toBe('invalid-definition')
+    expect(fault.message).toMatch(instead)
+  })
+
+  test('and what is declared as it should be is not', () => {
+    const machine = setup({
+      actions: { note: hostedAction<number>(), inc: assign({}), tell: enqueueActions(({ enqueue }) => enqueue('inc')) },
+      actors: { work: hostedTask<string, string>() }, guards: { isOdd: () => true }, delays: { soon: 5 },
+    }).createMachine({
+      initial: 'a', context: {},
+      states: { a: { entry: ['inc', { type: 'note', params: 1 }, 'tell'], after: { soon: { guard: 'isOdd', target: 'a' } }, invoke: { src: 'work', input: '' } } },
+    })
+    expect(() => stageOf(machine, { actions: { note: () => [] }, tasks: { work: () => '' } })).not.toThrow()
+    expect(() => stageOf(invoking({ src: 'work' }), work)).not.toThrow()
+  })
+})
+
+describe('a step crashes on what no definition shows, and the text says what to use instead', () => {
+  const enqueued = (enqueue: (queue: never) => void) => acting(enqueueActions(({ enqueue: queue }) => enqueue(queue as never)))
+  type Queue = { (action: unknown): void; sendTo: (...args: unknown[]) => void; sendParent: (event: unknown) => void; spawnChild: (src: unknown, options?: unknown) => void; stopChild: (id: string) => void }
+  const refused: [string, () => AnyStateMachine, instead: RegExp, Play?][] = [
+    ['an enqueued function', () => enqueued((queue: Queue) => queue(() => {})), /hostedAction\(\)/],
+    ['an enqueued function with the name of an action', () => enqueued((queue: Queue) => queue(function note() {})), /hostedAction\(\)/, { actions: { note: () => [] } }],
+    ['an enqueued name that is not there', () => enqueued((queue: Queue) => queue('nothing')), /"actions" of the engine/],
+    ['an enqueued sendTo', () => enqueued((queue: Queue) => queue.sendTo({ send() {} }, { type: 'x' })), /send\(to, message\)/],
+    ['an enqueued sendParent', () => enqueued((queue: Queue) => queue.sendParent({ type: 'x' })), /send\(to, message\)/],
+    ['an enqueued spawnChild', () => enqueued((queue: Queue) => queue.spawnChild(child, { id: 'kid' })), /invoke a task/],
+    ['an enqueued log', () => enqueued((queue: Queue) => queue(log('x'))), /emit/],
+    ['spawn in assign', () => acting(assign(({ spawn }) => ({ kid: spawn(child).id }))), /invoke a task/],
+    ['spawn by name in assign', () => acting(assign(({ spawn }) => { (spawn as (src: string) => void)('work'); return {} })), /invoke a task/, { tasks: { work: () => 1 } }],
+    ['self', () => acting(assign(({ self }) => { self.send({ type: 'x' }); return {} })), /"self".*raise/],
+    ['a context that is no data', () => acting(assign({ f: () => () => {} })), /can't be encoded/],
+    ['an emitted event that is no data', () => acting(emit({ type: 'x', f: () => {} } as never)), /can't be encoded/],
+    ['the effect update from an action', () => acting('bad'), /assign/, { actions: { bad: () => update({}) as never } }],
+    ['the effect timer from an action', () => acting('bad'), /after/, { actions: { bad: () => timer('after/x', { after: 1 }) as never } }],
+    ['the effect task from an action', () => acting('bad'), /invoke/, { actions: { bad: () => task('work', 1, { key: 'x' }) as never } }],
+    ['what is no effect', () => acting('bad'), /no effect/, { actions: { bad: () => 'text' as never } }],
+    ['an action that throws', () => acting('bad'), /on purpose/, { actions: { bad: () => { throw new Error('on purpose') } } }],
+    ['an event without a type', () => acting(emit({ type: 'x' })), /\{ type/, { events: { Send: () => ({}) as never, AskRequest: () => undefined } }],
+    ['xstate.stop', () => acting(emit({ type: 'x' })), /stop\(\)/, { events: { Send: () => ({ type: 'xstate.stop' }), AskRequest: () => undefined } }],
+  ]
+  test.each(refused)('S11, S52: %s', async (_what, machine, instead, play = {}) => {
+    await withStage(machine(), play, async ({ seen, send: sendEvent }) => {
+      expect(endOf(seen)).toBeUndefined()
+      await sendEvent('go')
+      const end = endOf(seen)
+      expect(end).toMatchObject({ kind: 'ended', reason: 'crashed' })
+      expect(String((end as { error?: unknown }).error)).toMatch(instead)
+      expect(seen.filter(event => event.kind === 'emitted')).toEqual([])
+    })
+  })
+
+  test('S28: a context that spawns, or throws, is one that cannot start', async () => {
+    for (const [context, text] of [[({ spawn }: { spawn: (logic: unknown) => { id: string } }) => ({ kid: spawn(child).id }), /invoke a task/], [() => { throw new Error('on purpose') }, /on purpose/]] as const) {
+      await expect(withStage(createMachine({ context } as never) as AnyStateMachine, {}, async () => {})).rejects.toThrow(text)
+    }
+  })
+
+  test('S15: a request that no action answers crashes', async () => {
+    await withStage(acting('note'), { actions: { note: (_p, { self }) => send(self, { type: 'Send', event: 'none', n: 0 }) } }, async ({ client, to }) => {
+      await expect(client.ask(to, { type: 'AskRequest', event: 'go' })).rejects.toMatchObject({ code: 'crashed' })
+    })
+  })
+})
