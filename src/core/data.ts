@@ -133,18 +133,22 @@ const STRAY = Symbol('stray')
 function copy(value: unknown, depth: number): unknown {
   if (isPrimitive(value)) return value
   if (typeof value !== 'object' || value === null || depth > DEPTH) return STRAY
+  // First, since most are.
+  if (isPlain(value)) {
+    const fields: Record<string, unknown> = {}
+    for (const key in value) {
+      const field = value[key]
+      // A field without a value is as good as absent.
+      if (field === undefined) continue
+      const copied = isPrimitive(field) ? field : copy(field, depth + 1)
+      if (copied === STRAY || key === '__proto__') return STRAY
+      fields[key] = copied
+    }
+    return fields
+  }
+  if (isAddress(value)) return value
   // Into a fresh buffer of its own: a Buffer may be a view of a pool, and slice() of one would share it.
   if (value instanceof Uint8Array) return isDetached(value) ? STRAY : new Uint8Array(value)
-  if (isAddress(value)) return value
-  if (value instanceof Table) {
-    const entries: [string, unknown][] = []
-    for (const [key, entry] of value) {
-      const copied = copy(entry, depth + 1)
-      if (copied === STRAY) return STRAY
-      entries.push([key, copied])
-    }
-    return Table.from(entries)
-  }
   if (Array.isArray(value)) {
     const items: unknown[] = []
     for (const item of value) {
@@ -154,15 +158,14 @@ function copy(value: unknown, depth: number): unknown {
     }
     return items
   }
-  if (!isPlain(value)) return STRAY
-  const fields: Record<string, unknown> = {}
-  for (const key in value) {
-    const field = value[key]
-    // A field without a value is as good as absent.
-    if (field === undefined) continue
-    const copied = copy(field, depth + 1)
-    if (copied === STRAY || key === '__proto__') return STRAY
-    fields[key] = copied
+  if (value instanceof Table) {
+    const entries: [string, unknown][] = []
+    for (const [key, entry] of value) {
+      const copied = copy(entry, depth + 1)
+      if (copied === STRAY) return STRAY
+      entries.push([key, copied])
+    }
+    return Table.from(entries)
   }
-  return fields
+  return STRAY
 }

@@ -54,16 +54,13 @@ export class HostClient implements Client, Principal {
   ask<P extends Protocol, const R extends RequestOf<P>>(
     to: EngineRef<P>, request: R & NoMore<P, R>, options?: AskOptions): Promise<SuccessOf<P, R>>
   ask(to: EngineID, request: unknown, options?: AskOptions): Promise<unknown> {
-    return this.#ask(to, request, options, (response, resolve, reject) => {
-      if (isRefusal(response)) reject(new Refused(response))
-      else resolve(response)
-    })
+    return this.#ask(to, request, options, false)
   }
 
   askRaw<P extends Protocol, const R extends RequestOf<P>>(
     to: EngineRef<P>, request: R & NoMore<P, R>, options?: AskOptions): Promise<SuccessOf<P, R> | Refusal<P['codes'] | BoundaryCode>>
   askRaw(to: EngineID, request: unknown, options?: AskOptions): Promise<unknown> {
-    return this.#ask(to, request, options, (response, resolve) => resolve(response))
+    return this.#ask(to, request, options, true)
   }
 
   close(): void {
@@ -73,22 +70,20 @@ export class HostClient implements Client, Principal {
     this.#parts.forget(this)
   }
 
-  #ask(to: EngineID, request: unknown, options: AskOptions | undefined, settle: Settle): Promise<unknown> {
+  #ask(to: EngineID, request: unknown, options: AskOptions | undefined, isRaw: boolean): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const answer = (response: unknown) => settle(response, resolve, reject)
+      const asker = new ClientAsk(this, this.#parts.delivery, to, isRaw, resolve, reject)
       try {
-        const refusal = this.#send(to, request, options, answer, reject)
-        if (refusal !== undefined) this.#parts.settle(() => answer(refusal))
+        const refusal = this.#send(asker, to, request, options)
+        if (refusal !== undefined) this.#parts.settle(() => asker.hear(refusal))
       } catch (error) {
         this.#parts.settle(() => reject(error))
       }
     })
   }
 
-  /** Sends a request, whose end `answer` or `reject` will tell. Answers the refusal of one that is not sent. */
-  #send(
-    to: EngineID, request: unknown, options: AskOptions | undefined, answer: (response: unknown) => void, reject: (error: unknown) => void,
-  ): Refusal | undefined {
+  /** Sends a request, of whose end the asker will hear. Answers the refusal of one that is not sent. */
+  #send(asker: ClientAsk, to: EngineID, request: unknown, options: AskOptions | undefined): Refusal | undefined {
     this.#assertOpen()
     assertEngineID(to)
     const deadline = options?.deadline ?? this.#parts.askDeadline
@@ -98,7 +93,6 @@ export class HostClient implements Client, Principal {
     if (signal?.aborted) throw failed('aborted', 'its signal was aborted already', to, signal.reason)
     const admission = this.#admit(to, copied(request, 'the request'), 'request')
     if (admission.refusal !== undefined) return admission.refusal
-    const asker = new ClientAsk(this, this.#parts.delivery, to, answer, reject)
     const pending = this.#parts.delivery.request(asker, to, mailboxOf(options), admission.msg, deadline)
     if (signal !== undefined && pending.isOpen) asker.heed(signal, pending)
     return undefined
@@ -136,19 +130,28 @@ class ClientAsk implements Asker {
   readonly engine = undefined
   readonly #delivery: Delivery
   readonly #to: EngineID
+  /** Whether a refusal is a response like any other. */
+  readonly #isRaw: boolean
   readonly #resolve: (response: unknown) => void
   readonly #reject: (error: unknown) => void
   #signal: AbortSignal | undefined
   #pending: Pending | undefined
 
   constructor(
-    principal: Principal, delivery: Delivery, to: EngineID,
+    principal: Principal, delivery: Delivery, to: EngineID, isRaw: boolean,
     resolve: (response: unknown) => void, reject: (error: unknown) => void) {
     this.principal = principal
     this.#delivery = delivery
     this.#to = to
+    this.#isRaw = isRaw
     this.#resolve = resolve
     this.#reject = reject
+  }
+
+  /** Settles the ask with a response that is the host's own. */
+  hear(response: unknown): void {
+    if (!this.#isRaw && isRefusal(response)) this.#reject(new Refused(response))
+    else this.#resolve(response)
   }
 
   /** Fails the ask when the signal aborts. */
@@ -160,7 +163,7 @@ class ClientAsk implements Asker {
 
   answered(response: unknown): void {
     try {
-      this.#resolve(copyData(response, 'the response'))
+      this.hear(copyData(response, 'the response'))
     } catch (error) {
       // Its bytes were transferred since they were checked.
       this.#reject(error)
@@ -178,8 +181,6 @@ class ClientAsk implements Asker {
     if (this.#pending !== undefined) this.#delivery.fail(this.#pending, 'aborted', 'its signal was aborted')
   }
 }
-
-type Settle = (response: unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void) => void
 
 /** A copy of what host code sends. Reading it may run the host's code: getters, proxies. */
 function copied(message: unknown, what: string): unknown {

@@ -220,7 +220,9 @@ export class Delivery {
 
   /** Remembers a request that its engine will answer in a later step. */
   await(pending: Pending): void {
-    if (pending.isOpen) this.#pendings.set(pending.id, pending)
+    if (!pending.isOpen) return
+    pending.isAwaited = true
+    this.#pendings.set(pending.id, pending)
   }
 
   /** Answers the request that `from` is handling. Without a pending answer, nobody had asked. */
@@ -319,7 +321,7 @@ export class Delivery {
   /** Ends a request without telling anyone: its asker is gone, or is told otherwise. */
   close(pending: Pending): void {
     pending.isOpen = false
-    this.#pendings.delete(pending.id)
+    if (pending.isAwaited) this.#pendings.delete(pending.id)
     this.#deadlines.cancel(pending)
     pending.disown()
     pending.away?.delete(pending.id)

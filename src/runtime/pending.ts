@@ -17,6 +17,8 @@ export class Pending extends Deadline {
   /** The request as its protocol declares it, known once it was accepted. */
   entry: MessageEntry | undefined = undefined
   isOpen = true
+  /** Whether its engine will answer it in a later step than the one that handled it. */
+  isAwaited = false
   /** While another node owes the answer: what waits for that node, by id. */
   away: Map<number, Pending> | undefined = undefined
   /** Neighbours in the responder's list of what it owes. */
