@@ -7,6 +7,7 @@ import { encryptAndDecrypt } from './encrypt-and-decrypt.ts'
 import { lifecycle } from './lifecycle.ts'
 import { shareAndRevoke } from './share-and-revoke.ts'
 import { signAndVerify } from './sign-and-verify.ts'
+import { simulateYourEngine } from './simulate-your-engine.ts'
 import { supervision } from './supervision.ts'
 import { Trace } from './trace.ts'
 import { xstateMachine } from './xstate-machine.ts'
@@ -21,6 +22,7 @@ const examples: ReadonlyMap<string, Example> = new Map([
   ['supervision', supervision],
   ['xstate-machine', xstateMachine],
   ['two-nodes', twoNodes],
+  ['simulate-your-engine', simulateYourEngine],
 ])
 
 const USAGE = `usage: npm run example NAME [-- --mermaid]

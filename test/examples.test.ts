@@ -71,7 +71,7 @@ describe.each(names)('%s', name => {
     const { code, stdout, stderr } = await runExample(name)
     expect(stderr).toBe('')
     expect(code).toBe(0)
-    expect(stdout).toContain('GenerateIdentityRequest')
+    expect(stdout).toContain(name === 'simulate-your-engine' ? 'DepositRequest' : 'GenerateIdentityRequest')
   })
 
   test('draws', async () => {

@@ -1,111 +1,68 @@
 import type { Host, Wake } from '../core/clock.ts'
-import type { SeededRandom } from './random.ts'
+import type { Agenda, Appointment } from './agenda.ts'
 
-/** What a look at the virtual clock costs, in milliseconds: time passes while engines run. */
-const TICK = 0.001
-
-/** A host whose time is virtual and whose order is drawn from a seed. Several nodes may share it. */
+/** The host of one life of a node: its time is virtual, and its order drawn from a seed. */
 export class SeededHost implements Host {
   // One step, then the clock is looked at, and its tick ends the slice: after each step anything may come next.
   readonly slice = 0
   readonly turn = 1
   readonly look = 1
-  /** What observers threw. */
-  readonly reported: unknown[] = []
-  readonly #random: SeededRandom
-  readonly #work: (() => void)[] = []
-  readonly #alarms: SeededAlarm[] = []
-  #time: number
+  readonly #agenda: Agenda
+  #isAlive = true
 
-  constructor(random: SeededRandom, time: number) {
-    this.#random = random
-    this.#time = time
+  constructor(agenda: Agenda) {
+    this.#agenda = agenda
   }
 
-  /** The time, without letting any pass. */
-  get time(): number {
-    return this.#time
+  /** Ends this life: nothing that was left to it happens any more, and nothing new. */
+  end(): void {
+    this.#isAlive = false
+    this.#agenda.drop(this)
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive
   }
 
   now(): number {
-    return this.#time += TICK
+    return this.#agenda.read()
   }
 
   soon(work: () => void): void {
-    this.#work.push(work)
+    if (this.#isAlive) this.#agenda.add(this, work)
   }
 
   later(work: () => void): void {
-    this.#work.push(work)
+    this.soon(work)
   }
 
   wake(time: number, work: () => void): Wake {
-    const alarm = new SeededAlarm(time, work)
-    this.#alarms.push(alarm)
-    return alarm
+    if (!this.#isAlive) return NEVER
+    return new Alarm(this.#agenda.appoint(this, time, work))
   }
 
   choose(count: number): number {
-    return this.#random.below(count)
+    return this.#agenda.choose(count)
   }
 
   report(error: unknown): void {
-    this.reported.push(error)
-  }
-
-  /** Does one of the things that can be done now. Answers whether there was any. */
-  runOne(): boolean {
-    const due = this.#nextAlarm()
-    if (due !== undefined && due.time <= this.#time) {
-      due.ring()
-      return true
-    }
-    if (this.#work.length === 0) return false
-    const [work] = this.#work.splice(this.#random.below(this.#work.length), 1)
-    work?.()
-    return true
-  }
-
-  /** Lets time pass until the next alarm. Answers whether there is one. */
-  skip(): boolean {
-    const next = this.#nextAlarm()
-    if (next === undefined) return false
-    this.#time = Math.max(this.#time, next.time)
-    return true
-  }
-
-  #nextAlarm(): SeededAlarm | undefined {
-    let next: SeededAlarm | undefined
-    let count = 0
-    for (const alarm of this.#alarms) {
-      if (alarm.isOver) continue
-      this.#alarms[count++] = alarm
-      if (next === undefined || alarm.time < next.time) next = alarm
-    }
-    this.#alarms.length = count
-    return next
+    if (this.#isAlive) this.#agenda.reported.push(error)
   }
 }
 
-class SeededAlarm implements Wake {
-  readonly time: number
-  isOver = false
-  readonly #work: () => void
+class Alarm implements Wake {
+  readonly #appointment: Appointment
 
-  constructor(time: number, work: () => void) {
-    this.time = time
-    this.#work = work
-  }
-
-  ring(): void {
-    this.isOver = true
-    this.#work()
+  constructor(appointment: Appointment) {
+    this.#appointment = appointment
   }
 
   cancel(): void {
-    this.isOver = true
+    this.#appointment.isOver = true
   }
 
   /** Simulated time does not pass by itself, so an alarm holds nothing up. */
   hold(): void {}
 }
+
+const NEVER: Wake = { cancel: () => {}, hold: () => {} }

@@ -43,6 +43,16 @@ export class SeededRandom {
     return Math.floor((this.bits() / 0x100000000) * count)
   }
 
+  /** Whether something of that probability, from 0 to 1, happens. */
+  chance(probability: number): boolean {
+    return this.bits() / 0x100000000 < probability
+  }
+
+  /** A generator of its own, so that what is drawn there changes nothing here. */
+  fork(): SeededRandom {
+    return new SeededRandom(this.bits())
+  }
+
   bytes(length: number): Uint8Array {
     return Uint8Array.from({ length }, () => this.bits() & 0xff)
   }
