@@ -53,8 +53,6 @@ const LAW_EVERY = 8
 export class Ledger {
   readonly violations: Violations
   readonly programs = new ProgramTexts()
-  /** Whether the network lost frames. One that was the last on its link is never missed, so that a watch may be in vain. */
-  isLossy = false
   readonly #lives: Life[] = []
   readonly #models = new Map<string, Model>()
   readonly #exchanges = new Map<string, Exchange>()
@@ -340,8 +338,7 @@ export class Ledger {
       for (const [key, count] of model.requested) if (count === 0) this.violated('S23', `${model.label} never heard the answer to ${key}`)
       for (const [key, count] of model.started) if (count === 0) this.violated('S24', `${model.label} never heard the end of its task ${key}`)
       for (const [id, { told }] of model.watched) {
-        const isFar = !id.startsWith(`${this.#nodeOf(model.label)}/`)
-        if (told === 0 && !(isFar && this.isLossy) && this.#hasEnded(id)) this.violated('S30', `${model.label} was never told of the end of ${id}`)
+        if (told === 0 && this.#hasEnded(id)) this.violated('S30', `${model.label} was never told of the end of ${id}`)
       }
     }
   }

@@ -107,6 +107,11 @@ export const mutants: readonly Mutant[] = [
   },
   // ── between nodes ──────────────────────────────────────────────────────────────────────────────────────────────
   {
+    name: 'lost frame that nothing came after', file: 'src/runtime/session.ts', within: 200,
+    find: "if (this.#unacknowledged.length === 0) this.waitFor('acknowledge a frame')",
+    replace: '',
+  },
+  {
     name: 'frame that comes twice is heard twice', file: 'src/runtime/session.ts', within: 100,
     find: 'if (frame.n <= this.#lastHeard) return',
     replace: '',

@@ -68,7 +68,6 @@ class World {
   async #do(operation: Operation): Promise<void> {
     if (operation.do === 'wait') return this.#simulation.sleep(operation.milliseconds)
     if (operation.do === 'weather') {
-      this.#ledger.isLossy ||= operation.loss > 0
       return this.#network.change({ loss: operation.loss / 100, duplication: operation.duplication / 100, delay: [0, operation.delay] })
     }
     const place = this.#places[operation.node]

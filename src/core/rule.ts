@@ -31,11 +31,8 @@ export function rule(guard: Guard, ...actions: readonly Action[]): object {
 /** An action without a guard. */
 export function always<F extends Family, T>(
   action: (trigger: T, config: ConfigOf<F>, environment: F['environment']) => FirstStep<F, T>): Rules<F, T>
-export function always(action: (trigger: unknown, config: unknown, environment: unknown) => unknown): object {
-  assertFunction(action)
-  const withoutArgs: Action = (_args, trigger, config, environment) => action(trigger, config, environment)
-  // Its author's name, for whoever observes.
-  return new RuleTree('always', undefined, [Object.defineProperty(withoutArgs, 'name', { value: action.name })], [])
+export function always(action: UnguardedAction): object {
+  return new RuleTree('always', undefined, [], [], assertFunction(action))
 }
 
 /** The first rule whose guard holds. */
@@ -52,6 +49,7 @@ export function allOf(...rules: readonly object[]): object {
 
 type Guard = (trigger: unknown, config: unknown, environment: unknown) => unknown
 export type Action = (args: unknown, trigger: unknown, config: unknown, environment: unknown) => unknown
+type UnguardedAction = (trigger: unknown, config: unknown, environment: unknown) => unknown
 
 /** Rules as the runtime reads them: without the types that their authors wrote them under. */
 export class RuleTree {
@@ -59,13 +57,16 @@ export class RuleTree {
   readonly guard: Guard | undefined
   readonly actions: readonly Action[]
   readonly rules: readonly RuleTree[]
+  /** The action of `always`. */
+  readonly unguarded: UnguardedAction | undefined
 
-  constructor(kind: RuleTree['kind'], guard: Guard | undefined, actions: readonly Action[], rules: readonly RuleTree[]) {
+  constructor(kind: RuleTree['kind'], guard: Guard | undefined, actions: readonly Action[], rules: readonly RuleTree[], unguarded?: UnguardedAction) {
     if (kind === 'rule') assertFunction(guard)
     this.kind = kind
     this.guard = guard
     this.actions = actions
     this.rules = rules
+    this.unguarded = unguarded
   }
 }
 

@@ -1,6 +1,6 @@
 import { Fault } from '../core/errors.ts'
 import { isPromise } from '../core/promise.ts'
-import type { Action, RuleTree } from '../core/rule.ts'
+import type { RuleTree } from '../core/rule.ts'
 
 /** What takes the effects of a step as its actions answer them. */
 export interface Gatherer {
@@ -20,12 +20,12 @@ interface Selected {
  * if the rules are; what they throw, it throws.
  */
 export function evaluate(tree: RuleTree, trigger: object, config: unknown, into: Gatherer, trace?: string[]): boolean {
-  // Most rules are single and have no guard, or one.
-  if (tree.kind === 'always') return run(tree.actions, undefined, trigger, config, into, trace)
+  // Most rules are single.
+  if (tree.kind === 'always') return run(tree, undefined, trigger, config, into, trace)
   const selected: Selected[] = []
   select(tree, trigger, config, into.environment, selected, trace)
   let acted = false
-  for (const { rule, args } of selected) if (run(rule.actions, args, trigger, config, into, trace)) acted = true
+  for (const { rule, args } of selected) if (run(rule, args, trigger, config, into, trace)) acted = true
   return acted
 }
 
@@ -53,16 +53,21 @@ function select(tree: RuleTree, trigger: object, config: unknown, environment: o
   }
 }
 
-/** Answers whether any of the actions did not decline. */
-function run(actions: readonly Action[], args: unknown, trigger: object, config: unknown, into: Gatherer, trace: string[] | undefined): boolean {
+/** Answers whether any of the rule's actions did not decline. */
+function run(rule: RuleTree, args: unknown, trigger: object, config: unknown, into: Gatherer, trace: string[] | undefined): boolean {
+  const { unguarded } = rule
+  if (unguarded !== undefined) return gather(unguarded(trigger, config, into.environment), unguarded, into, trace)
   let acted = false
-  for (const action of actions) {
-    const result = action(args, trigger, config, into.environment)
-    if (result === undefined) continue
-    acted = true
-    trace?.push(action.name)
-    if (Array.isArray(result)) for (const effect of result) into.take(effect)
-    else into.take(result)
-  }
+  for (const action of rule.actions) if (gather(action(args, trigger, config, into.environment), action, into, trace)) acted = true
   return acted
+}
+
+/** Takes what an action answered. Answers whether it did not decline. */
+function gather(result: unknown, action: { readonly name: string }, into: Gatherer, trace: string[] | undefined): boolean {
+  if (result === undefined) return false
+  // Looked at only if it is asked for: a function's name costs more than the rest of this.
+  trace?.push(action.name)
+  if (Array.isArray(result)) for (const effect of result) into.take(effect)
+  else into.take(result)
+  return true
 }

@@ -5,8 +5,8 @@ import type { Host } from '../core/clock.ts'
 import { readFrame, writeAck, writeHello, writeItems, writeWelcome } from './frames.ts'
 import type { Frame, Item } from './frames.ts'
 
-/** How many milliseconds the other end has to say who it is. */
-const HANDSHAKE_DEADLINE = 10_000
+/** How many milliseconds the other end has to say who it is, and to acknowledge a frame: the last one on a link is missed by nothing else. */
+const PATIENCE = 10_000
 
 export interface SessionParts {
   readonly host: Host
@@ -22,13 +22,24 @@ abstract class Session implements LinkEvents {
   /** The boot epoch of the other node, once it has said it. */
   boot: string | undefined = undefined
   isClosed = false
-  readonly #patience: Deadline
+  #patience: Deadline | undefined
 
   constructor(link: Link, parts: SessionParts) {
     this.link = link
     this.parts = parts
-    this.#patience = new Patience(() => this.fail(`it did not say who it is in ${HANDSHAKE_DEADLINE} ms`))
-    parts.deadlines.set(this.#patience, parts.host.now(), HANDSHAKE_DEADLINE)
+    this.waitFor('say who it is')
+  }
+
+  /** Gives the other end its time to do that. */
+  waitFor(deed: string): void {
+    this.#patience = new Patience(() => this.fail(`it did not ${deed} in ${PATIENCE} ms`))
+    this.parts.deadlines.set(this.#patience, this.parts.host.now(), PATIENCE)
+  }
+
+  /** It has done what it was given time for. */
+  waitNoMore(): void {
+    if (this.#patience !== undefined) this.parts.deadlines.cancel(this.#patience)
+    this.#patience = undefined
   }
 
   /** Whether both ends have said who they are. */
@@ -76,12 +87,12 @@ abstract class Session implements LinkEvents {
   /** The other end has said who it is. */
   greetedBy(boot: string): void {
     this.boot = boot
-    this.parts.deadlines.cancel(this.#patience)
+    this.waitNoMore()
   }
 
   #end(): void {
     this.isClosed = true
-    this.parts.deadlines.cancel(this.#patience)
+    this.waitNoMore()
   }
 
   abstract drained(): void
@@ -132,6 +143,7 @@ export class Speaker extends Session {
   /** Sends a frame of these items, so many of which are messages. */
   send(items: readonly Uint8Array[], messages: number): void {
     const n = ++this.#lastSent
+    if (this.#unacknowledged.length === 0) this.waitFor('acknowledge a frame')
     this.#unacknowledged.push({ n, messages })
     this.isWritable = this.link.send(writeItems(n, items))
   }
@@ -152,7 +164,11 @@ export class Speaker extends Session {
       this.#events.opened(this)
     } else if (frame.kind === 'ack' && this.boot !== undefined && frame.n <= this.#lastSent) {
       const left = this.#unacknowledged.findIndex(({ n }) => n > frame.n)
+      // One that the transport repeats acknowledges nothing.
+      if (left === 0 || this.#unacknowledged.length === 0) return
       this.#unacknowledged.splice(0, left < 0 ? this.#unacknowledged.length : left)
+      this.waitNoMore()
+      if (this.#unacknowledged.length > 0) this.waitFor('acknowledge a frame')
     } else {
       this.fail(frame.kind === 'ack' ? 'it acknowledged what was not sent' : `it has no right to a ${frame.kind} on this link`)
     }

@@ -5,12 +5,14 @@ import { readFrame } from '../../src/runtime/frames.ts'
 import { box, outcomeOf } from './box.ts'
 import { double, laws, pair, place, refTo } from './nodes.ts'
 
-describe('watches between nodes', () => {
-  const watcherOf = (targets: readonly EngineID[], heard: string[]) => box({
+function watcherOf(targets: readonly EngineID[], heard: string[]) {
+  return box({
     put: () => targets.map(target => watch(target)),
     terminated: t => { heard.push(`${t.engine.name} ${t.reason}`); return [] },
   })
+}
 
+describe('watches between nodes', () => {
   test('S30: an end is told to who watches from another node, once, with its reason', async () => {
     const { sim, here, there } = pair(30)
     await sim.run(async () => {
@@ -186,6 +188,24 @@ describe('links', () => {
       here.transport.cut()
       expect(here.node.counters()).toMatchObject({ handedToTransport: 4, uncertain: 3 })
       expect(seen).toEqual([0, 1])
+      expect(laws(here, there)).toEqual([0, 0])
+    })
+  })
+
+  test('S58, S60: a frame that was lost as the last on its link is missed in time: watches end', async () => {
+    const { sim, here, there } = pair(8)
+    await sim.run(async () => {
+      const heard: string[] = []
+      const to = await there.node.spawn(box({ put: () => stop() }), { name: 'box' })
+      const watcher = await here.node.spawn(watcherOf([to], heard), { name: 'watcher' })
+      here.host.tell(watcher, { type: 'Put', n: 0 })
+      await sim.sleep(1)
+      there.transport.tap = () => []
+      here.host.tell(to, { type: 'Put', n: 0 })
+      await sim.sleep(9_000)
+      expect(heard).toEqual([])
+      await sim.sleep(2_000)
+      expect(heard).toEqual(['box unreachable'])
       expect(laws(here, there)).toEqual([0, 0])
     })
   })
