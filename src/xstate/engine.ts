@@ -137,7 +137,7 @@ class MachineEngine {
       for (const effect of listOf(last)) effects.push(own(effect, 'done'))
       if (stays !== true) effects.push(stop())
     }
-    return [...effects, update(state)]
+    return state === before ? effects : [...effects, update(state)]
   }
 
   #named({ action, params }: NamedDeed, scene: Scene): readonly object[] {

@@ -6,6 +6,8 @@ import type { Declared } from './deeds.ts'
 import { SPAWN, notHosted } from './refusals.ts'
 import { Snapshots } from './snapshots.ts'
 import type { Deed, MachineState } from './state.ts'
+import { Targetless } from './targetless.ts'
+import type { Act } from './targetless.ts'
 
 const NOTHING: readonly Deed[] = []
 
@@ -18,13 +20,15 @@ export interface Transition {
 
 /**
  * A machine as a pure function of state and event. It calls what XState's `transition()` calls, with one scope for all events in
- * place of an actor for each, so that neither the context's factory nor the initial state is gone through again.
+ * place of an actor for each, so that neither the context's factory nor the initial state is gone through again. What changes the
+ * context at most does without it.
  */
 export class HostedMachine {
   readonly #machine: AnyStateMachine
   readonly #snapshots: Snapshots
   readonly #declared: Declared
   readonly #scope: AnyActorScope
+  readonly #targetless: Targetless
   #actions: ExecutableActionObject[] = []
 
   constructor(machine: AnyStateMachine, nodes: readonly AnyStateNode[], deadlines: Declared['deadlines']) {
@@ -40,6 +44,7 @@ export class HostedMachine {
       system, id: '', sessionId: '', logger() {}, defer() {}, emit() {}, stopChild() {},
       actionExecutor: action => void this.#actions.push(action),
     }
+    this.#targetless = new Targetless(machine, nodes, this.#scope)
   }
 
   /** The initial state. What it wants done waits in `first` until the engine has started. */
@@ -58,25 +63,37 @@ export class HostedMachine {
 
   /** Answers `undefined` when the machine has no transition for the event in this state. */
   next(state: MachineState, event: EventObject): Transition | undefined {
-    return state.place.status === 'active' ? this.#next(state, event, undefined) : undefined
+    if (state.place.status !== 'active') return undefined
+    const previous = this.#snapshots.of(state)
+    const acts = this.#targetless.select(previous, event)
+    if (acts === undefined) return this.#next(state, previous, event, undefined)
+    return acts.length === 0 ? undefined : this.#inPlace(state, previous, event, acts)
   }
 
   /** The event of a timer that has run out. */
   elapsed(state: MachineState, handle: string): Transition | undefined {
     const gathering = new Gathering(state.place.waits, this.#declared)
     const event = gathering.elapsed(handle)
-    return event === undefined ? undefined : this.#next(state, event, gathering)
+    return event === undefined ? undefined : this.#next(state, this.#snapshots.of(state), event, gathering)
   }
 
   /** The event of a task that has ended, unless the state that invoked it has been left. */
   ended(state: MachineState, key: string, eventOf: (id: string) => EventObject): Transition | undefined {
     const gathering = new Gathering(state.place.waits, this.#declared)
     const id = gathering.ended(key)
-    return id === undefined ? undefined : this.#next(state, eventOf(id), gathering)
+    return id === undefined ? undefined : this.#next(state, this.#snapshots.of(state), eventOf(id), gathering)
   }
 
-  #next(before: MachineState, event: EventObject, signalled: Gathering | undefined): Transition | undefined {
-    const previous = this.#snapshots.of(before)
+  /** A transition that changes the context at most. */
+  #inPlace(before: MachineState, previous: AnyMachineSnapshot, event: EventObject, acts: readonly Act[]): Transition {
+    const deeds: Deed[] = []
+    let context: object = previous.context
+    for (const act of acts) context = act(context, event, deeds)
+    const state = context === previous.context ? before : this.#snapshots.next({ ...previous, context }, before.place.waits, before, previous)
+    return { state, deeds, event }
+  }
+
+  #next(before: MachineState, previous: AnyMachineSnapshot, event: EventObject, signalled: Gathering | undefined): Transition | undefined {
     const actions: ExecutableActionObject[] = this.#actions = []
     const snapshot: AnyMachineSnapshot = this.#machine.transition(previous, event, this.#scope)
     if (actions.length === 0 && signalled === undefined && snapshot.status === 'active') {

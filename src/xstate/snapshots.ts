@@ -62,7 +62,7 @@ export class Snapshots {
     const { context, place } = state
     const { status, output } = place
     const nodes = this.#nodesOf(place.nodes)
-    const value = valueOf(this.#machine.root, nodes)
+    const value = valueOf(this.#machine.root, withAncestors(nodes))
     const historyValue = Object.fromEntries(Object.entries(place.history).map(([id, past]) => [id, this.#nodesOf(past)]))
     const resolved: AnyMachineSnapshot = this.#machine.resolveState({ value, context, status, output, historyValue })
     // XState finds the nodes in an order of its own, and has no actors: of ours it needs no more than their ids, to stop them.
@@ -87,6 +87,13 @@ function valueOf(node: AnyStateNode, nodes: readonly AnyStateNode[]): StateValue
   const [first] = active
   if (node.type === 'compound' && first !== undefined && (first.type === 'atomic' || first.type === 'final')) return first.key
   return Object.fromEntries(active.map(child => [child.key, valueOf(child, nodes)]))
+}
+
+/** XState may leave a state active whose parents it does not count as active: its value has them, after all others. */
+function withAncestors(nodes: readonly AnyStateNode[]): readonly AnyStateNode[] {
+  const all = new Set(nodes)
+  for (const { parent } of nodes) for (let node = parent; node !== undefined; node = node.parent) all.add(node)
+  return [...all]
 }
 
 function statusOf({ status, error }: AnyMachineSnapshot): Place['status'] {

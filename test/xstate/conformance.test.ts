@@ -1,4 +1,6 @@
 import fc from 'fast-check'
+import { assign, createMachine } from 'xstate'
+import type { AnyStateMachine } from 'xstate'
 import { describe, expect, test, vi } from 'vitest'
 import { simulate } from '../../src/simulation.ts'
 import { EVENTS, machineOf } from './machines.ts'
@@ -19,9 +21,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 /** How often each thing happened, so that the comparison is known to have compared something. */
 interface Tally { transitions: number; unhandled: number; notes: number; emitted: number; tasks: number; timers: number; waits: number; done: number; errors: number }
 
+const noTally = (): Tally => ({ transitions: 0, unhandled: 0, notes: 0, emitted: 0, tasks: 0, timers: 0, waits: 0, done: 0, errors: 0 })
+
 /** Plays the same commands to both, and compares all that can be told of them after each. */
-async function compare(seed: number, n: number, commands: readonly Command[], forgets: boolean, tally: Tally): Promise<void> {
-  const machine = machineOf(seed)
+async function compare(machine: AnyStateMachine, seed: number, n: number, commands: readonly Command[], forgets: boolean, tally: Tally): Promise<void> {
   const theirs = new TheirActor(machine, n)
   const sim = simulate({ seed })
   const node = sim.createNode()
@@ -78,9 +81,29 @@ vi.spyOn(console, 'warn').mockImplementation(() => {})
 
 describe('a hosted machine does what it does under createActor', () => {
   test.each([['from the snapshot at hand', false], ['from its environment alone, encoded and decoded', true]])('S11, S26, S52, S53: %s', async (_how, forgets) => {
-    const tally: Tally = { transitions: 0, unhandled: 0, notes: 0, emitted: 0, tasks: 0, timers: 0, waits: 0, done: 0, errors: 0 }
+    const tally = noTally()
     await fc.assert(fc.asyncProperty(fc.nat(1_000_000), fc.nat(9), fc.array(command, { minLength: 1, maxLength: 13 }),
-      (seed, n, commands) => compare(seed, n, commands, forgets, tally)), { numRuns: 300, endOnFailure: false })
+      (seed, n, commands) => compare(machineOf(seed), seed, n, commands, forgets, tally)), { numRuns: 300, endOnFailure: false })
     for (const count of Object.values(tally)) expect(count).toBeGreaterThan(0)
   }, 60_000)
+
+  // Two regions take one event: the one stays, by its history, in what the other leaves. XState then has a state without its parents.
+  test.each([false, true])('S26: in a state that is active without its parents (forgets: %s)', async forgets => {
+    const machine = createMachine({
+      id: 'm', initial: 'both', context: { n: 0 },
+      states: {
+        both: {
+          type: 'parallel', on: { leave: 'out' },
+          states: {
+            one: { initial: 'in', states: { in: { on: { go: 'past', ping: { actions: assign({ n: ({ context }) => context.n + 1 }) } } }, past: { type: 'history', history: 'deep' } } },
+            other: { on: { go: '#out' } },
+          },
+        },
+        out: { id: 'out', initial: 'there', on: { back: 'both' }, states: { there: {} } },
+      },
+    })
+    const tally = noTally()
+    await compare(machine, 1, 0, ['leave', 'back', 'go', 'ping'].map(event => ({ do: 'send', event, n: 0 })), forgets, tally)
+    expect(tally.transitions).toBe(4)
+  })
 })

@@ -32,7 +32,7 @@ class Composer {
       ...this.#behaviour(), ...this.#states(children, 'compound'), ...this.#maybe(0.5, () => ({ output: ({ context }: Scope) => ({ n: context.n }) })),
     }
     return createMachine(config as never, {
-      actions: { note: hostedAction(), inc: assign({ n: ({ context }: Scope) => context.n + 1 } as never) },
+      actions: { note: hostedAction(), inc: assign({ n: ({ context }: Scope) => context.n + 1 } as never), add },
       actors: { work: hostedTask() },
       guards: { odd: ({ context }: Scope) => context.n % 2 === 1, below: ({ context }: Scope, { limit }: { limit: number }) => context.n < limit, both: and(['odd', not(stateIn('#s1'))]) },
       delays: { slow: ({ context }: Scope) => 130 * (1 + context.n % 4), fixed: 290 },
@@ -99,7 +99,7 @@ class Composer {
       on: Object.fromEntries(Object.entries(on).map(([event, transitions]) => [event, transitions ?? {}])),
       entry: this.#actions(2), exit: this.#actions(1),
       ...this.#maybe(0.3, () => ({ after: Object.fromEntries(this.#some(2, () => [this.#one([110, 230, 370, 'slow', 'fixed']), this.#transition()])) })),
-      ...this.#maybe(0.12, () => ({ always: { ...this.#transition(), guard: { type: 'below', params: { limit: this.#random.below(6) } }, actions: ['inc'] } })),
+      ...this.#maybe(0.12, () => ({ always: { ...this.#transition(), guard: this.#chance(0.5) ? 'odd' : { type: 'below', params: { limit: this.#random.below(6) } }, actions: ['inc'] } })),
     }
   }
 
@@ -131,7 +131,7 @@ class Composer {
   #action(): unknown {
     const name = this.#one(EVENTS)
     const id = this.#one(['one', 'two'])
-    switch (this.#random.below(11)) {
+    switch (this.#random.below(14)) {
       case 0: case 1: return { type: 'note', params: ({ context }: Scope) => ({ n: context.n }) }
       case 2: return 'note'
       case 3: return 'inc'
@@ -141,6 +141,9 @@ class Composer {
       case 7: return raise(({ context }: Scope) => ({ type: name, n: context.n }), { delay: this.#one<number>([170, 310]), id } as never)
       case 8: return raise({ type: name }, { delay: this.#one(['slow', 'fixed']) as never })
       case 9: return cancel(id)
+      case 10: return { type: 'add', params: { by: 3 } }
+      case 11: return { type: 'add', params: ({ context, event }: Scope) => ({ by: context.n + (event.n ?? 1) }) }
+      case 12: return assign({ n: ({ context }: Scope) => context.n + 1, last: ({ context, event }: Scope) => `${event.type} at ${context.n}` } as never)
       default: return enqueueActions(({ enqueue, check }) => {
         enqueue({ type: 'note', params: { n: -1 } })
         if (check('odd')) enqueue.assign({ n: ({ context }: Scope) => context.n + 1 } as never)
@@ -152,6 +155,8 @@ class Composer {
     }
   }
 }
+
+const add = assign((({ context, event }: Scope, { by }: { by: number }) => ({ n: (context.n + by) % 100, last: event.type })) as never)
 
 interface Scope {
   readonly context: { readonly n: number; readonly last: unknown }

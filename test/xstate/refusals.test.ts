@@ -93,6 +93,8 @@ describe('a step crashes on what no definition shows, and the text says what to 
     ['an enqueued log', () => enqueued((queue: Queue) => queue(log('x'))), /emit/],
     ['spawn in assign', () => acting(assign(({ spawn }) => ({ kid: spawn(child).id }))), /invoke a task/],
     ['spawn by name in assign', () => acting(assign(({ spawn }) => { (spawn as (src: string) => void)('work'); return {} })), /invoke a task/, { tasks: { work: () => 1 } }],
+    ['spawn in assign on entry', () => createMachine({ initial: 'a', context: {}, states: { a: { on: { go: 'b' } }, b: { entry: assign(({ spawn }) => ({ kid: spawn(child).id })) } } } as never) as AnyStateMachine, /invoke a task/],
+    ['spawn in one field of assign', () => acting(assign({ kid: ({ spawn }) => spawn(child).id })), /invoke a task/],
     ['self', () => acting(assign(({ self }) => { self.send({ type: 'x' }); return {} })), /"self".*raise/],
     ['a context that is no data', () => acting(assign({ f: () => () => {} })), /can't be encoded/],
     ['an emitted event that is no data', () => acting(emit({ type: 'x', f: () => {} } as never)), /can't be encoded/],
@@ -103,6 +105,7 @@ describe('a step crashes on what no definition shows, and the text says what to 
     ['an action that throws', () => acting('bad'), /on purpose/, { actions: { bad: () => { throw new Error('on purpose') } } }],
     ['an event without a type', () => acting(emit({ type: 'x' })), /\{ type/, { events: { Send: () => ({}) as never, AskRequest: () => undefined } }],
     ['xstate.stop', () => acting(emit({ type: 'x' })), /stop\(\)/, { events: { Send: () => ({ type: 'xstate.stop' }), AskRequest: () => undefined } }],
+    ['xstate.stop where no transition has a target', () => acting(assign({})), /stop\(\)/, { events: { Send: () => ({ type: 'xstate.stop' }), AskRequest: () => undefined } }],
   ]
   test.each(refused)('S11, S52: %s', async (_what, machine, instead, play = {}) => {
     await withStage(machine(), play, async ({ seen, send: sendEvent }) => {
