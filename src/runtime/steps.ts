@@ -1,3 +1,4 @@
+import { freezeData } from '../core/data.ts'
 import type { EngineID } from '../core/engine-id.ts'
 import { nameIn } from '../core/family.ts'
 import type { RuleTree } from '../core/rule.ts'
@@ -180,7 +181,10 @@ export class Steps {
 
   /** What comes before the messages of a step. */
   #prepare(instance: EngineInstance, plan: StepPlan): void {
-    for (const { mailbox, state } of plan.mailboxStates) instance.updateMailbox(mailbox, state)
+    for (const { mailbox, state } of plan.mailboxStates) {
+      if (this.#freeze) freezeData(state)
+      instance.updateMailbox(mailbox, state)
+    }
     for (const key of plan.releases) instance.release(key)
     for (const { family, as, n, config, policy } of plan.spawns) {
       instance.own.lastChild = n
