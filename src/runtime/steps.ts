@@ -1,3 +1,4 @@
+import { freezeData } from '../core/data.ts'
 import type { EngineID } from '../core/engine-id.ts'
 import { nameIn } from '../core/family.ts'
 import type { RuleTree } from '../core/rule.ts'
@@ -144,9 +145,7 @@ export class Steps {
       this.#lifecycle.crash(instance, error)
       return false
     }
-    const { deferral } = plan
-    if (deferral !== undefined && envelope !== undefined) instance.mailbox(envelope.mailbox)?.defer(deferral, envelope)
-    else if (envelope !== undefined) this.#delivery.counters.handled++
+    if (envelope !== undefined) this.#settle(instance, envelope, plan.deferral)
     instance.environment = plan.environment
     if (trace !== undefined) {
       this.#observation.note(this.#scheduler.now(), { kind: 'step', engine: instance.id, on, trigger: name, rules: Object.freeze(trace.filter(rule => rule !== '')) })
@@ -157,6 +156,14 @@ export class Steps {
       plan.clear()
     }
     return true
+  }
+
+  /** The message was handled, or is put off. */
+  #settle(instance: EngineInstance, envelope: Envelope, deferral: string | undefined): void {
+    if (deferral === undefined) this.#delivery.counters.handled++
+    else if (instance.accepts) instance.mailbox(envelope.mailbox)?.defer(deferral, envelope)
+    // Its own rule has ended it, though rules are to be pure: its mailboxes were emptied.
+    else this.#delivery.deadLetter(envelope, 'stopped')
   }
 
   #unhandled(envelope: Envelope): void {
@@ -180,7 +187,10 @@ export class Steps {
 
   /** What comes before the messages of a step. */
   #prepare(instance: EngineInstance, plan: StepPlan): void {
-    for (const { mailbox, state } of plan.mailboxStates) instance.updateMailbox(mailbox, state)
+    for (const { mailbox, state } of plan.mailboxStates) {
+      if (this.#freeze) freezeData(state)
+      instance.updateMailbox(mailbox, state)
+    }
     for (const key of plan.releases) instance.release(key)
     for (const { family, as, n, config, policy } of plan.spawns) {
       instance.own.lastChild = n

@@ -51,6 +51,19 @@ describe('data', () => {
     expect(() => assertChangedData(poisoned, before, 'it')).toThrow(/table\["k7"\]\.f/)
   })
 
+  test('what an object has from its prototype, or from its class, is no data that was looked at before', () => {
+    const bytes = new Uint8Array(4)
+    const stray = expect.objectContaining({ code: 'not-encodable' })
+    expect(() => assertChangedData({ x: { constructor: Object } }, { x: {} }, 'e')).toThrow(stray)
+    expect(() => assertChangedData({ x: { buffer: bytes.buffer } }, { x: bytes }, 'e')).toThrow(stray)
+    expect(() => assertChangedData({ at: Array.prototype.at }, [], 'e')).toThrow(stray)
+    const table = Table.from([['k', 1]])
+    for (const field of ['set', 'eachNew', 'constructor']) {
+      expect(() => assertChangedData({ x: { [field]: Reflect.get(table, field) } }, { x: table }, 'e')).toThrow(stray)
+    }
+    expect(() => assertChangedData({ x: { constructor: 1 } }, { x: {} }, 'e')).not.toThrow()
+  })
+
   test('copies bytes out of a pool, and a __proto__ key changes no prototype', () => {
     const pool = Buffer.from('secret data here')
     const copy = copyData({ data: pool.subarray(7, 11) }, 'it')

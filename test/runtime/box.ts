@@ -40,6 +40,8 @@ export interface BoxRules {
   readonly put?: Rule<Told<BoxProtocol, 'Put'>, Step<Box>>
   readonly putRules?: Rules<Box, Told<BoxProtocol, 'Put'>>
   readonly get?: Rule<Asked<BoxProtocol, 'GetRequest'>, RequestStep<Box, ResponseOf<BoxProtocol, 'GetRequest'>>>
+  /** In place of `get`. */
+  readonly getRules?: Rules<Box, Asked<BoxProtocol, 'GetRequest'>>
   readonly done?: Rule<Outcome<Box, 'work'>, Step<Box>>
   readonly answered?: Rule<Answered<BoxProtocol, 'ask', ResponseOf<BoxProtocol, 'GetRequest'>>, Step<Box>>
   readonly elapsed?: Rule<Elapsed<BoxProtocol, 'tick' | 'tock'>, Step<Box>>
@@ -66,7 +68,7 @@ export function box(rules: BoxRules): Engine<Box> {
     behaviour: {
       messages: {
         Put: rules.putRules ?? always(rules.put ?? nothing),
-        GetRequest: always(rules.get ?? (({ replyTo }) => keep(replyTo))),
+        GetRequest: rules.getRules ?? always(rules.get ?? (({ replyTo }) => keep(replyTo))),
       },
       outcomes: { work: always(rules.done ?? nothing) },
       answers: { ask: always(rules.answered ?? nothing) },

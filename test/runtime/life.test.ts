@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { child, createNode, send, spawn, stop, task, timer, update, watch } from '../../src/index.ts'
+import * as z from 'zod'
+import { always, child, createNode, defineEngine, reply, send, spawn, stop, task, timer, update, watch } from '../../src/index.ts'
 import type { Engine, EngineRef, Observed } from '../../src/index.ts'
 import { simulate } from '../../src/simulation.ts'
-import { box, deferred, outcomeOf } from './box.ts'
+import { box, boxProtocol, deferred, outcomeOf } from './box.ts'
 import type { Box, BoxProtocol, BoxRules } from './box.ts'
 import { lawOf } from './law.ts'
 
@@ -93,6 +94,36 @@ describe('life', () => {
       expect(await outcomeOf(node.spawn(JSON.parse('{}'), { name: 'worse' }))).toBe('invalid-argument')
       await node.stop()
     })
+  })
+
+  test('S11, S28: a config schema that throws is told of as such: by node.spawn, and by the crash of a step that spawns', async () => {
+    const { sim, node, a, events } = world()
+    await sim.run(async () => {
+      const mine = new RangeError('mine')
+      const config = z.strictObject({ n: z.number().refine(n => { if (n === 0) throw mine; return true }) })
+      interface Picky { protocol: BoxProtocol; config: typeof config; environment: {} }
+      const picky = defineEngine<Picky>({
+        id: 'test/picky', protocol: boxProtocol, config, environment: () => ({}), open: true,
+        behaviour: { messages: { Put: always(() => []), GetRequest: always(t => reply({ n: t.msg.n })) } },
+      })
+      const failure: unknown = await node.spawn(picky, { name: 'picky', config: { n: 0 } }).catch((error: unknown) => error)
+      expect(failure).toMatchObject({ code: 'invalid-definition', cause: mine })
+      // The name was not used up.
+      await node.spawn(picky, { name: 'picky', config: { n: 1 } })
+      const spawner: Engine<Box> = box({
+        children: () => [picky],
+        put: (t, _c, e) => [send({ ...t.self, name: 'picky' }, t.msg), spawn(picky, { as: child(picky, t.self, 0), config: { n: t.msg.n } }), update({ ...e, children: 1 })],
+      })
+      const to = await node.spawn(spawner, { name: 'spawner', supervision: { crash: 'stop' } })
+      events.length = 0
+      a.tell(to, { type: 'Put', n: 0 })
+      await sim.sleep(1)
+      expect(events.filter(e => e.kind === 'spawned' || (e.kind === 'message' && e.target.name === 'picky'))).toEqual([])
+      expect(events.filter(e => e.kind === 'dead-letter')).toMatchObject([{ reason: 'crashed', error: { code: 'invalid-definition', cause: mine } }])
+      expect(events.filter(e => e.kind === 'ended')).toMatchObject([{ engine: to, reason: 'crashed' }])
+      await node.stop()
+    })
+    expect(sim.reported).toEqual([])
   })
 
   test.each([false, true])('S28, S50: the rule for the start is the first step, after acquire (slow: %s), even if messages waited', async isSlow => {

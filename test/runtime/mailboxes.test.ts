@@ -349,7 +349,8 @@ describe('defer and release', () => {
   })
 
   test.each<[string, (t: PutTrigger, e: PostEnvironment) => unknown]>([
-    ['an update', (_t, e) => update({ open: [...e.open] })], ['a send', t => send(t.self, t.msg)], ['a timer', () => timer('tick', { after: 1 })],
+    ['an update', (_t, e) => update({ open: [...e.open] })], ['an update that changes nothing', (_t, e) => update(e)],
+    ['a send', t => send(t.self, t.msg)], ['a timer', () => timer('tick', { after: 1 })],
     ['a release', () => release('k')], ['a mailbox update', () => updateMailbox(0, { last: 1 })], ['a task', () => task('work', 1, { key: 'work' })],
     ['a request', t => request(t.self, { type: 'GetRequest', n: 1 }, { key: 'ask' })], ['another defer', () => defer('other')],
   ])('S11, S46: a step that defers and has %s beside it crashes', async (_name, other) => {

@@ -31,10 +31,11 @@ export interface PostRules {
   readonly get?: (t: GetTrigger, environment: PostEnvironment) => RequestStep<Post, ResponseOf<BoxProtocol, 'GetRequest'>>
   readonly answered?: (t: Answered<BoxProtocol, 'ask', ResponseOf<BoxProtocol, 'GetRequest'>>) => Step<Post>
   readonly elapsed?: (t: Elapsed<BoxProtocol, 'tick'>) => Step<Post>
+  readonly started?: (environment: PostEnvironment) => Step<Post>
   readonly closed?: boolean
 }
 
-export function post({ mailboxes, put, get, answered, elapsed, closed = false }: PostRules): Engine<Post> {
+export function post({ mailboxes, put, get, answered, elapsed, started, closed = false }: PostRules): Engine<Post> {
   return defineEngine<Post>({
     id: 'test/post', protocol: boxProtocol, config: postConfig,
     environment: () => ({ open: [] }),
@@ -46,6 +47,7 @@ export function post({ mailboxes, put, get, answered, elapsed, closed = false }:
       answers: { ask: always(t => answered === undefined ? [] : answered(t)) },
       outcomes: { work: always(() => []) },
       timers: { tick: always(t => elapsed === undefined ? [] : elapsed(t)) },
+      ...started && { started: always((_t, _config, environment) => started(environment)) },
     },
     tasks: { work: input => input },
     ...mailboxes && { mailboxes },

@@ -239,21 +239,43 @@ describe('what is gone', () => {
     }), { numRuns: 30 })
   })
 
-  test('S30: an engine that ended holds nothing, once nobody holds its EngineID; and its environment not even then', async () => {
+  test('S30: an engine that ended holds nothing: not what it was given and had, though its EngineID is held and its step was the last; nor its parents', async () => {
     const node = await createNode()
     const ids: EngineRef<BoxProtocol>[] = []
     const refs = await liveAndDie(node, ids)
-    // Another engine's step, which a node's memory of its last step is about from then on.
-    const client = node.client('client')
-    await client.ask(await node.spawn(box(answering), { name: 'other' }), { type: 'GetRequest', n: 1 })
-    const environments = Object.keys(refs).filter(name => name.startsWith('environment'))
-    expect(environments.length).toBe(3)
-    expect(await uncollected(refs, environments)).toEqual([])
+    const owned = Object.keys(refs).filter(name => !name.startsWith('self'))
+    expect(owned.length).toBe(1 + 3 + 3)
+    expect(await uncollected(refs, owned)).toEqual([])
     expect(ids.length).toBe(3)
+    // An EngineID leads to its engine, and from there to no other.
+    ids.splice(0, 2)
+    expect(await uncollected(refs, Object.keys(refs))).toEqual(['self first/0/0'])
     ids.length = 0
     expect(await uncollected(refs, Object.keys(refs))).toEqual([])
     await node.stop()
   })
+
+  const crashing = () => rule<Box, Told<BoxProtocol, 'Put'>, number>(() => 1, (_args, t) => update({ log: [t.msg.n], kept: [], children: 0 }), (_args, _t, _c, e) => { look(e); throw new Error('no') })
+  let last: WeakRef<object> | undefined
+  const look = (environment: object) => { last = new WeakRef(environment) }
+  const ends: [string, BoxRules][] = [
+    ['committed', { put: (t, _c, e) => { const next = { ...e, log: [t.msg.n] }; look(next); return [update(next), stop()] } }],
+    ['declined', { put: (_t, _c, e) => { look(e); return undefined } }],
+    ['crashed', { putRules: crashing() }],
+  ]
+  test.each(ends)('S11: a node holds nothing of the step that it took last, which was %s', async (_name, rules) => {
+    const node = await createNode()
+    await takeLastStep(node, rules)
+    await node.stop()
+    expect(await uncollected({ last: last ?? new WeakRef(node) }, ['last'])).toEqual([])
+    // Held until here, with all that it holds.
+    expect(node.counters().originated).toBe(1)
+  })
+
+  async function takeLastStep(node: Node, rules: BoxRules): Promise<void> {
+    node.client('a').tell(await node.spawn(box(rules), { name: 'box', supervision: { crash: 'stop' } }), { type: 'Put', n: 0 })
+    while (node.counters().handled + node.counters().deadLettered === 0) await new Promise(resolve => setImmediate(resolve))
+  }
 
   interface Refs { readonly [what: string]: WeakRef<object> }
 
@@ -262,6 +284,7 @@ describe('what is gone', () => {
     const refs: { [what: string]: WeakRef<object> } = {}
     const look: NonNullable<BoxRules['put']> = (t, config, environment) => {
       ids.push(t.self)
+      refs[`self ${t.self.name}`] = new WeakRef(t.self)
       refs[`config ${t.self.name}`] = new WeakRef(config)
       refs[`environment ${t.self.name}`] = new WeakRef(environment)
       return []
