@@ -8,6 +8,7 @@ import { Mailbox, MailboxCluster } from '../../src/runtime/mailbox.ts'
 import { inPostWorld, post } from './post.ts'
 import type { PostRules, PutTrigger } from './post.ts'
 import { outcomeOf } from './box.ts'
+import { lawOf } from './law.ts'
 
 /** A cluster of mailboxes with these priorities, by MailboxID. */
 class Cluster {
@@ -159,4 +160,17 @@ describe('a restart', () => {
       })
     }), { numRuns: 80 })
   })
+})
+
+test('S4: a message that is put off by a rule which ends its own engine is a dead letter', async () => {
+  const node = await createNode()
+  const host = node.client('host')
+  const reasons: string[] = []
+  node.observe(event => void (event.kind === 'dead-letter' && reasons.push(event.reason)))
+  const to = await node.spawn(post({ put: t => { void node.stop(t.self); return defer('k') } }), { name: 'post' })
+  host.tell(to, { type: 'Put', n: 0 })
+  expect(await outcomeOf(host.ask(to, { type: 'GetRequest', n: 0 }))).toBe('stopped')
+  expect(lawOf(node)).toBe(0)
+  expect(reasons).toEqual(['stopped', 'stopped'])
+  await node.stop()
 })
