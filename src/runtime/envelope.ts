@@ -124,9 +124,13 @@ export class Queue {
   }
 }
 
-/** The `type` of a message; "" for what has none. */
+/** The `type` of a message; "" for what has none. Throws nothing, whatever a message may be: commits rely on it. */
 export function nameOf(msg: unknown): string {
   if (typeof msg !== 'object' || msg === null) return ''
-  const { type }: { readonly type?: unknown } = msg
-  return typeof type === 'string' ? type : ''
+  try {
+    const { type }: { readonly type?: unknown } = msg
+    return typeof type === 'string' ? type : ''
+  } catch {
+    return ''
+  }
 }

@@ -1,5 +1,5 @@
 import { assertChangedData, assertData, freezeData } from '../core/data.ts'
-import { hasNames } from '../core/engine-id.ts'
+import { addressOf, hasNames, isAddress } from '../core/engine-id.ts'
 import type { EngineID } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import { nameIn } from '../core/family.ts'
@@ -306,9 +306,10 @@ function invalid(problem: string): Fault {
   return new Fault('invalid-effect', problem)
 }
 
+/** An EngineID that stays as it is: one that the action made may be changed by it, or be other at each look. */
 function engine(value: unknown, what: string): EngineID {
-  if (hasNames(value)) return value
-  throw invalid(`${what}: it needs an EngineID`)
+  if (!hasNames(value)) throw invalid(`${what}: it needs an EngineID`)
+  return isAddress(value) ? value : addressOf(value.node, value.name, undefined)
 }
 
 function isReplyTo(value: unknown): value is { readonly sender: EngineID; readonly id: number } {
