@@ -11,7 +11,10 @@ export interface Supervision {
   readonly within?: number
   /** What comes when the child has had its restarts: `escalate` unless told, or `stop`. */
   readonly exhausted?: 'escalate' | 'stop'
-  /** Milliseconds from the crash to the new life: `first`, 10 unless told, then twice as much each time, up to `longest`, 10,000. */
+  /**
+   * Milliseconds from the crash to the new life: `first`, 10 unless told, then twice as much each time, up to `longest`, 10,000. Waits so
+   * long that fewer than `restarts` fit `within` that time never use the restarts up.
+   */
   readonly backoff?: { readonly first: number; readonly longest: number }
 }
 

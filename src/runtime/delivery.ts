@@ -168,7 +168,7 @@ export class Delivery {
       const mailbox = target.mailbox(envelope.mailbox)
       if (mailbox === undefined) {
         this.deadLetter(envelope, 'no-mailbox')
-        if (envelope.pending !== undefined) this.fail(envelope.pending, 'unhandled', `it has no mailbox ${envelope.mailbox}`)
+        if (envelope.pending !== undefined) this.fail(envelope.pending, 'unhandled', `${target.id.name} has no mailbox ${envelope.mailbox}`)
       } else if (mailbox.held < capacityOf(target, envelope) || this.#makeRoom(target, mailbox, envelope)) {
         this.#accept(target, mailbox, envelope)
       }
@@ -179,7 +179,7 @@ export class Delivery {
   #makeRoom(target: EngineInstance, mailbox: Mailbox, envelope: Envelope): boolean {
     const overflow = target.family.mailboxes[envelope.mailbox]?.overflow
     const lost = overflow === 'drop-oldest' ? mailbox.dropOldest() : envelope
-    if (lost !== undefined) this.refuse(lost, 'mailbox-full', `its mailbox holds ${capacityOf(target, envelope)} messages`, overflow === 'reject' ? 'mailbox-full' : 'dropped')
+    if (lost !== undefined) this.refuse(lost, 'mailbox-full', `mailbox ${envelope.mailbox} of ${target.id.name} is full, with ${capacityOf(target, envelope)}`, overflow === 'reject' ? 'mailbox-full' : 'dropped')
     return lost !== envelope
   }
 

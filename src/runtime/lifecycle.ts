@@ -172,7 +172,7 @@ export class Lifecycle {
 
   #restart(instances: readonly EngineInstance[], now: number, delay: number): void {
     const restart = new Restart(instances, this.#onTurn, this.#onRestarted)
-    this.#deadlines.set(restart, now, delay)
+    this.#deadlines.set(restart, now, restart.delay(now, delay))
     for (const instance of instances) {
       // What going down calls, such as a release, may have ended another of them.
       if (!instance.accepts || instance.status === 'restarting') continue

@@ -35,7 +35,7 @@ export interface NodeOptions {
   readonly releaseDeadline?: number
   /** The way to other nodes, for this node alone. Without it, every other node is unreachable. */
   readonly transport?: Transport
-  /** How many messages may wait for a link to one other node: 65,536. One more is a dead letter. */
+  /** How many messages may wait for a link to one other node: 65,536. One more is a dead letter. It may have sixteen times as many watches. */
   readonly outbox?: number
 }
 

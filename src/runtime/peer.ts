@@ -19,6 +19,9 @@ import { Listener, Speaker } from './session.ts'
 import type { ListenerEvents, SessionParts, SpeakerEvents } from './session.ts'
 import { Watched, Watches } from './watches.ts'
 
+/** Notices are small, and a step may cause many. */
+const NOTICES_FOR_A_MESSAGE = 16
+
 /** What peers need of their node. */
 export interface PeerParts extends SessionParts {
   readonly node: NodeID
@@ -61,6 +64,11 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
     this.id = id
     this.#parts = parts
     this.#packing = new Packing(this.outbox, this.#watches, parts)
+  }
+
+  /** How many notices may wait, and how many watches it may have here. Each request of a stranger may cause one: it must not send without hearing. */
+  get #limitOfNotices(): number {
+    return this.#parts.limit * NOTICES_FOR_A_MESSAGE
   }
 
   /** Whether nothing would be missed if this node forgot it. */
@@ -134,10 +142,9 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
 
   #flush(): void {
     if (this.outbox.isEmpty || this.#isStopped) return
-    // Each request of a stranger may cause one: it must not send without hearing.
-    if (this.outbox.notices > this.#parts.limit) return this.#giveUp(`more than ${this.#parts.limit} notices wait for a link`)
-    if (this.#speaker === undefined) return this.#dial()
-    this.#speak(this.#speaker)
+    if (this.#speaker === undefined) this.#dial()
+    else this.#speak(this.#speaker)
+    if (this.outbox.notices > this.#limitOfNotices) this.#giveUp(`more than ${this.#limitOfNotices} notices wait for a link that takes no more`)
   }
 
   /** Sends what waits, as far as the transport takes it, and no longer than engines may run. */
@@ -350,7 +357,7 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
   #watchFrom(watcher: string, name: string): void {
     const engine = this.#parts.delivery.engines.get(name)
     if (engine === undefined || !engine.knows({ id: this.#idOf(watcher) })) return this.#notify({ kind: 'terminated', watcher, engine: name, reason: 'stopped' })
-    if (this.#watched.size >= this.#parts.limit) return this.#notify({ kind: 'terminated', watcher, engine: name, reason: 'unreachable' })
+    if (this.#watched.size >= this.#limitOfNotices) return this.#notify({ kind: 'terminated', watcher, engine: name, reason: 'unreachable' })
     this.#watched.add(watcher, engine)
   }
 

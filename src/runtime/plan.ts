@@ -95,6 +95,8 @@ export class StepPlan implements Gatherer {
   #spawned: number | undefined
   /** The keys that this step starts to use. */
   #keys: Set<string> | undefined
+  /** The requests of earlier steps that this one answers. */
+  #late: Set<number> | undefined
   /** What effects name as a child. */
   #children: { readonly child: EngineID; readonly what: string }[] | undefined
 
@@ -117,7 +119,7 @@ export class StepPlan implements Gatherer {
     while (this.messages.length > 0) this.messages.pop()
     if (this.#count > 0) {
       this.releases.length = this.mailboxStates.length = this.spawns.length = this.grants.length = this.starts.length = this.tasks.length = this.stops.length = 0
-      this.deferral = this.#keys = this.#children = this.#spawned = undefined
+      this.deferral = this.#keys = this.#late = this.#children = this.#spawned = undefined
       this.#count = 0
     }
     this.isGone = this.#isUpdated = this.#isAnswered = this.#isSettled = false
@@ -170,6 +172,7 @@ export class StepPlan implements Gatherer {
         const { to } = effect
         if (!isReplyTo(to)) throw invalid('reply: "to" must be the replyTo of a request')
         if (to.id === this.#request) this.#answer('')
+        else this.#answerLate(to.id)
         this.messages.push({ kind: 'late-answer', response: effect.response, to })
         return
       }
@@ -281,6 +284,12 @@ export class StepPlan implements Gatherer {
     if (this.#request === undefined) throw invalid(otherwise)
     if (this.#isAnswered) throw invalid('a request was answered twice in one step')
     this.#isAnswered = true
+  }
+
+  #answerLate(id: number): void {
+    this.#late ??= new Set()
+    if (this.#late.has(id)) throw invalid('a request was answered twice in one step')
+    this.#late.add(id)
   }
 
   #key(key: unknown, what: string, declared: ReadonlyMap<string, unknown> | undefined, used: ReadonlyMap<string, unknown> | undefined): string {

@@ -36,6 +36,7 @@ export class Restart extends Deadline {
   readonly #onTurn: (instance: EngineInstance) => void
   readonly #onEmpty: (restart: Restart) => void
   #isDue = false
+  #earliest = 0
 
   /** `onTurn` is told of each whose turn it is; `onEmpty`, when none is left. Takes engines over from restarts that they wait for. */
   constructor(instances: readonly EngineInstance[], onTurn: (instance: EngineInstance) => void, onEmpty: (restart: Restart) => void) {
@@ -45,9 +46,16 @@ export class Restart extends Deadline {
     this.#waiting = new Set(instances)
     this.#up = new Set(instances.filter(({ affairs }) => !affairs.isDown))
     for (const instance of instances) {
-      instance.affairs.restart?.leave(instance)
+      const { restart } = instance.affairs
+      if (restart !== undefined && !restart.#isDue) this.#earliest = Math.max(this.#earliest, restart.due)
+      restart?.leave(instance)
       instance.own.restart = this
     }
+  }
+
+  /** For how many milliseconds it has to wait: those of the crash, or what is left of a wait that it takes over. */
+  delay(now: number, delay: number): number {
+    return Math.max(delay, this.#earliest - now)
   }
 
   override elapse(): void {

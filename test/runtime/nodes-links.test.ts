@@ -93,6 +93,28 @@ describe('links', () => {
     })
   })
 
+  test('S21, S59: however many are refused or ended at once, the link stays', async () => {
+    const { sim, here, there } = pair(4, { here: { outbox: 100 }, there: { outbox: 4 } })
+    await sim.run(async () => {
+      const to = await there.node.spawn(box(double), { name: 'box' })
+      const keeper = await there.node.spawn(box({ put: () => stop() }), { name: 'keeper' })
+      const asked = await Promise.all(Array.from({ length: 20 }, (_, n) => outcomeOf(here.host.ask(to, { type: 'GetRequest', n }))))
+      expect(new Set(asked.map(outcome => outcome.slice(0, 2)))).toEqual(new Set(['ok', 'un']))
+      const lost = here.links.length
+      const kept: Promise<string>[] = []
+      for (let n = 0; n < 200; n++) {
+        kept.push(outcomeOf(here.host.ask(keeper, { type: 'GetRequest', n })))
+        await sim.sleep(1)
+      }
+      const other = outcomeOf(here.host.ask(to, { type: 'GetRequest', n: 1 }))
+      here.host.tell(keeper, { type: 'Put', n: 0 })
+      expect(new Set(await Promise.all(kept))).toEqual(new Set(['stopped']))
+      expect(await other).toMatch(/^ok/)
+      expect(here.links.length).toBe(lost)
+      expect(laws(here, there)).toEqual([0, 0])
+    })
+  })
+
   test('S4, S59: a node that is not there: dead letters, failed asks, ended watches, and another dial for the next message', async () => {
     const { sim, here, there } = pair(4)
     await sim.run(async () => {

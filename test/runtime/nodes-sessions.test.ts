@@ -297,7 +297,7 @@ describe('a node that means ill', () => {
   })
 
   test('S5: it fills no more than mailboxes and outboxes hold, and is given up when it hears nothing', async () => {
-    const { sim, here, stranger, dial } = world(5, { outbox: 10 })
+    const { sim, here, stranger, dial } = world(5, { outbox: 1 })
     await sim.run(async () => {
       const gate = Promise.withResolvers<{ opened: string }>()
       const starting = here.node.spawn(box({ capacity: 5, acquire: () => gate.promise, get: t => reply({ n: t.msg.n }) }), { name: 'box' })
@@ -322,10 +322,11 @@ describe('a node that means ill', () => {
     await sim.run(async () => {
       const to = await here.node.spawn(box({ put: () => stop() }), { name: 'box' })
       await dial()
-      stranger.say(...[1, 2, 3, 4].map(n => ({ kind: 'watch', watcher: `w${n}`, engine: 'box' } as const)))
+      // Sixteen for each message that may wait.
+      stranger.say(...Array.from({ length: 49 }, (_, n) => ({ kind: 'watch', watcher: `w${n + 1}`, engine: 'box' } as const)))
       await sim.sleep(1)
-      expect(stranger.items()).toEqual([{ kind: 'terminated', watcher: 'w4', engine: 'box', reason: 'unreachable' }])
-      stranger.say({ kind: 'unwatch', watcher: 'w1' }, { kind: 'watch', watcher: 'w4', engine: 'box' })
+      expect(stranger.items()).toEqual([{ kind: 'terminated', watcher: 'w49', engine: 'box', reason: 'unreachable' }])
+      stranger.say({ kind: 'unwatch', watcher: 'w1' }, { kind: 'watch', watcher: 'w49', engine: 'box' })
       await sim.sleep(1)
       stranger.out?.close()
       await sim.sleep(1)

@@ -223,6 +223,16 @@ describe('steps', () => {
     }
   })
 
+  test('S15: nor is a request of an earlier step answered twice in one', async () => {
+    const put: BoxRules['put'] = (_t, _c, e) => e.kept.flatMap(to => [reply({ n: 1 }, { to }), reply({ n: 2 }, { to })])
+    await withBox({ get: (t, _c, e) => [keep(t.replyTo), update({ ...e, kept: [t.replyTo] })], put }, async (to, { node, sim }) => {
+      const asked = outcomeOf(node.client('b').ask(to, { type: 'GetRequest', n: 0 }))
+      await sim.sleep(1)
+      node.client('a').tell(to, { type: 'Put', n: 0 })
+      expect(await asked).toBe('crashed')
+    })
+  })
+
   test('S16: observers are told after the commit, in order, and may not break anything', async () => {
     const sim = simulate({ seed: 16 })
     const node = sim.createNode()

@@ -98,6 +98,30 @@ describe('strategies', () => {
     })
   })
 
+  test('S49: a restart that takes over another waits as long as that would have', async () => {
+    const { sim, node, a, events, ref } = world()
+    await sim.run(async () => {
+      const kid = fragile()
+      const waits = [10, 10, 500]
+      const to = await node.spawn(box({
+        children: () => [kid], supervision: { strategy: 'rest-for-one' },
+        put: t => waits.map((first, i) => spawn(kid, { as: child(kid, t.self, i), supervision: { backoff: { first, longest: 500 } } })),
+      }), { name: 'parent' })
+      a.tell(to, { type: 'Put', n: 0 })
+      await sim.sleep(1)
+      const begin = sim.time
+      a.tell(ref('parent/2'), CRASH)
+      await sim.sleep(20)
+      a.tell(ref('parent/0'), CRASH)
+      await sim.sleep(1_000)
+      const restarts = events.filter(e => e.kind === 'restarted')
+      expect(restarts.map(e => e.engine.name)).toEqual(['parent/0', 'parent/1', 'parent/2'])
+      for (const { time } of restarts) expect(Math.round((time - begin) / 10)).toBe(50)
+      expect(lawOf(node)).toBe(0)
+      await node.stop()
+    })
+  })
+
   test('S29: one that fails to come back brings those down again that came before it, and waits for no one that was stopped', async () => {
     const { sim, node, a, events, lives, ref } = world()
     await sim.run(async () => {
