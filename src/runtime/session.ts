@@ -1,6 +1,6 @@
 import type { Link, LinkEvents } from '../transports/transport.ts'
-import { Deadline } from './deadlines.ts'
-import type { Deadlines } from './deadlines.ts'
+import { Expiry } from './deadlines.ts'
+import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Host } from '../core/clock.ts'
 import { readFrame, writeAck, writeHello, writeItems, writeWelcome } from './frames.ts'
 import type { Frame, Item } from './frames.ts'
@@ -27,7 +27,7 @@ abstract class Session implements LinkEvents {
   constructor(link: Link, parts: SessionParts) {
     this.link = link
     this.parts = parts
-    this.#patience = new Patience(() => this.fail(`it did not say who it is in ${HANDSHAKE_DEADLINE} ms`))
+    this.#patience = new Expiry(() => this.fail(`it did not say who it is in ${HANDSHAKE_DEADLINE} ms`))
     parts.deadlines.set(this.#patience, parts.host.now(), HANDSHAKE_DEADLINE)
   }
 
@@ -87,19 +87,6 @@ abstract class Session implements LinkEvents {
   abstract drained(): void
   abstract heard(frame: Frame): void
   abstract lost(reason: string): void
-}
-
-class Patience extends Deadline {
-  readonly #act: () => void
-
-  constructor(act: () => void) {
-    super()
-    this.#act = act
-  }
-
-  override elapse(): void {
-    this.#act()
-  }
 }
 
 /** What a peer hears of the link that it dialed. */
