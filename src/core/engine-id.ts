@@ -94,6 +94,14 @@ export function hasNames(value: unknown): value is EngineID {
   return typeof name === 'string' && (typeof node === 'string' || node === null)
 }
 
+/** What {@link hasNames}, so that it stays as it is: itself if it was made here, otherwise a copy, for which it is read once. */
+export function fixedNames(value: unknown): EngineID | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  if (isAddress(value)) return hasNames(value) ? value : undefined
+  const { name, node }: { readonly name?: unknown; readonly node?: unknown } = value
+  return typeof name === 'string' && (typeof node === 'string' || node === null) ? { node, name } : undefined
+}
+
 /** Whether this has the shape and the texts of an EngineID: `{ node, name }` and nothing else. */
 export function isEngineID(value: unknown): value is EngineID {
   if (typeof value !== 'object' || value === null || !('name' in value) || !('node' in value)) return false

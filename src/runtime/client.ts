@@ -1,7 +1,7 @@
 import type { AskOptions, Client } from '../core/client.ts'
 import { copyData } from '../core/data.ts'
 import type { Posting } from '../core/effect.ts'
-import { hasNames } from '../core/engine-id.ts'
+import { fixedNames } from '../core/engine-id.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
 import { Failed, Fault, IpseError, Refused } from '../core/errors.ts'
 import type { FailureCode, Refusal } from '../core/errors.ts'
@@ -45,10 +45,10 @@ export class HostClient implements Client, Principal {
   tell<P extends Protocol>(to: EngineRef<P>, message: MessageOf<NoInfer<P>>, posting?: Posting): void
   tell(to: EngineID, message: unknown, posting?: Posting): void {
     this.#assertOpen()
-    assertEngineID(to)
-    const admission = this.#admit(to, copied(message, 'the message'), 'message')
+    const target = targetIn(to)
+    const admission = this.#admit(target, copied(message, 'the message'), 'message')
     if (admission.refusal !== undefined) throw new Fault('invalid-message', admission.refusal.err)
-    this.#parts.delivery.tell(new Envelope('message', this.id, this, to, mailboxOf(posting), admission.msg, undefined))
+    this.#parts.delivery.tell(new Envelope('message', this.id, this, target, mailboxOf(posting), admission.msg, undefined))
   }
 
   ask<P extends Protocol, const R extends RequestOf<P>>(
@@ -72,9 +72,11 @@ export class HostClient implements Client, Principal {
 
   #ask(to: EngineID, request: unknown, options: AskOptions | undefined, isRaw: boolean): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const asker = new ClientAsk(this, this.#parts.delivery, to, isRaw, resolve, reject)
       try {
-        const refusal = this.#send(asker, to, request, options)
+        this.#assertOpen()
+        const target = targetIn(to)
+        const asker = new ClientAsk(this, this.#parts.delivery, target, isRaw, resolve, reject)
+        const refusal = this.#send(asker, target, request, options)
         if (refusal !== undefined) this.#parts.settle(() => asker.hear(refusal))
       } catch (error) {
         this.#parts.settle(() => reject(error))
@@ -84,8 +86,6 @@ export class HostClient implements Client, Principal {
 
   /** Sends a request, of whose end the asker will hear. Answers the refusal of one that is not sent. */
   #send(asker: ClientAsk, to: EngineID, request: unknown, options: AskOptions | undefined): Refusal | undefined {
-    this.#assertOpen()
-    assertEngineID(to)
     const deadline = options?.deadline ?? this.#parts.askDeadline
     const signal = options?.signal
     if (!Number.isFinite(deadline)) throw new Fault('invalid-argument', `A deadline must be a finite number of milliseconds, not ${deadline}`)
@@ -206,7 +206,9 @@ function mailboxOf(posting: Posting | undefined): MailboxID {
   throw new Fault('invalid-argument', `A mailbox must be a MailboxID, a whole number from 0, not ${mailbox}`)
 }
 
-function assertEngineID(to: unknown): void {
-  if (hasNames(to)) return
+/** Read once, here: reading it may run the host's code. */
+function targetIn(to: unknown): EngineID {
+  const target = fixedNames(to)
+  if (target !== undefined) return target
   throw new Fault('invalid-argument', 'The target must be an EngineID: { node, name }')
 }

@@ -12,6 +12,20 @@ export abstract class Deadline {
   abstract elapse(): void
 }
 
+/** One that calls what it is given. */
+export class Expiry extends Deadline {
+  readonly #act: () => void
+
+  constructor(act: () => void) {
+    super()
+    this.#act = act
+  }
+
+  override elapse(): void {
+    this.#act()
+  }
+}
+
 /** The deadlines of one duration, in the order they were set, which is the order they fall due. */
 class DurationList {
   readonly duration: number

@@ -33,7 +33,7 @@ export type Item =
   | { readonly kind: 'reply'; readonly to: string; readonly from: string; readonly id: number; readonly boot: string; readonly response: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly boot: string; readonly failure: FailureCode }
   | { readonly kind: 'watch'; readonly watcher: string; readonly engine: string }
-  /** The watcher has ended: nothing that it watches matters any more. */
+  /** The watcher has ended, or restarts: nothing that it watched until now matters any more. */
   | { readonly kind: 'unwatch'; readonly watcher: string }
   | { readonly kind: 'terminated'; readonly watcher: string; readonly engine: string; readonly reason: EndReason }
 

@@ -89,7 +89,9 @@ export class EngineInstance implements Principal {
   take(): Item | undefined {
     if (this.#urgent > 0) {
       this.#urgent--
-      return this.#mailbox.shift()
+      const signal = this.#mailbox.shift()
+      this.#cluster?.passOver()
+      return signal
     }
     return this.#cluster === undefined ? this.#mailbox.take() : this.#cluster.take()
   }

@@ -6,7 +6,7 @@ import { Fault } from '../core/errors.ts'
 import { isPromise } from '../core/promise.ts'
 import type { Policy } from '../core/supervision.ts'
 import type { EndReason } from '../core/trigger.ts'
-import { Deadline } from './deadlines.ts'
+import { Expiry } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Delivery, DeliveryParts } from './delivery.ts'
 import { EngineInstance, NOTHING } from './instance.ts'
@@ -343,18 +343,5 @@ export class Lifecycle {
     watchers.add(watcher)
     const watching = watcher.own.watching ??= new Set()
     watching.add(target)
-  }
-}
-
-class Expiry extends Deadline {
-  readonly #act: () => void
-
-  constructor(act: () => void) {
-    super()
-    this.#act = act
-  }
-
-  override elapse(): void {
-    this.#act()
   }
 }

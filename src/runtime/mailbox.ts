@@ -140,10 +140,15 @@ export class MailboxCluster {
   take(): Item | undefined {
     const next = this.#next()
     if (next === undefined) return undefined
+    this.passOver(next)
+    return this.#mailboxes[next]?.take()
+  }
+
+  /** Counts a step that is for that mailbox; without one, for none of them. */
+  passOver(next?: MailboxID): void {
     this.#mailboxes.forEach((mailbox, id) => {
       this.#passed[id] = id === next || mailbox === undefined || mailbox.isEmpty ? 0 : this.#passedOver(id) + 1
     })
-    return this.#mailboxes[next]?.take()
   }
 
   /**

@@ -231,9 +231,8 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
   }
 
   #know(boot: string | undefined): void {
-    const before = this.#boot
+    if (this.#boot !== undefined && this.#boot !== boot) this.#lose('it has begun a new life', boot)
     this.#boot = boot
-    if (before !== undefined && before !== boot) this.#lose('it has begun a new life', boot)
     this.#parts.observe(this.id, 'open', boot)
   }
 

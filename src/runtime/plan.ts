@@ -1,5 +1,5 @@
 import { assertChangedData, assertData, freezeData } from '../core/data.ts'
-import { addressOf, hasNames, isAddress } from '../core/engine-id.ts'
+import { fixedNames } from '../core/engine-id.ts'
 import type { EngineID } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import { nameIn } from '../core/family.ts'
@@ -14,10 +14,12 @@ import type { Gatherer } from './evaluation.ts'
 import { NOTHING } from './instance.ts'
 import type { EngineInstance } from './instance.ts'
 
+/** A `ReplyTo` as the runtime reads it. */
+interface ReplyAddress { readonly sender: EngineID; readonly id: number }
 /** What a step sends, beside tells, which are envelopes already. */
 export type Outgoing =
   | { readonly kind: 'answer'; readonly response: unknown }
-  | { readonly kind: 'late-answer'; readonly response: unknown; readonly to: { readonly sender: EngineID; readonly id: number } }
+  | { readonly kind: 'late-answer'; readonly response: unknown; readonly to: ReplyAddress }
   | { readonly kind: 'emit'; readonly event: unknown }
   | { readonly kind: 'forward'; readonly to: EngineID; readonly mailbox: MailboxID }
   | { readonly kind: 'request'; readonly to: EngineID; readonly mailbox: MailboxID; readonly msg: unknown; readonly key: string; readonly deadline: number | undefined }
@@ -169,8 +171,8 @@ export class StepPlan implements Gatherer {
     const { family } = this.#instance
     switch (effect.effect) {
       case 'late-reply': {
-        const { to } = effect
-        if (!isReplyTo(to)) throw invalid('reply: "to" must be the replyTo of a request')
+        const to = replyToIn(effect.to)
+        if (to === undefined) throw invalid('reply: "to" must be the replyTo of a request')
         if (to.id === this.#request) this.#answer('')
         else this.#answerLate(to.id)
         this.messages.push({ kind: 'late-answer', response: effect.response, to })
@@ -182,7 +184,7 @@ export class StepPlan implements Gatherer {
         this.messages.push({ kind: 'forward', to: engine(effect.to, 'forward'), mailbox: mailbox(effect.mailbox, 'forward') })
         return
       case 'keep':
-        if (!isReplyTo(effect.to) || effect.to.id !== this.#request) throw invalid('keep: it needs the replyTo of the request being handled')
+        if (this.#request === undefined || replyToIn(effect.to)?.id !== this.#request) throw invalid('keep: it needs the replyTo of the request being handled')
         this.#isSettled = true
         return
       case 'defer':
@@ -315,14 +317,18 @@ function invalid(problem: string): Fault {
   return new Fault('invalid-effect', problem)
 }
 
-/** An EngineID that stays as it is: one that the action made may be changed by it, or be other at each look. */
+/** Nothing of it is read again at commit, where code of its maker must not run. */
 function engine(value: unknown, what: string): EngineID {
-  if (!hasNames(value)) throw invalid(`${what}: it needs an EngineID`)
-  return isAddress(value) ? value : addressOf(value.node, value.name, undefined)
+  const id = fixedNames(value)
+  if (id === undefined) throw invalid(`${what}: it needs an EngineID`)
+  return id
 }
 
-function isReplyTo(value: unknown): value is { readonly sender: EngineID; readonly id: number } {
-  return typeof value === 'object' && value !== null && 'sender' in value && hasNames(value.sender) && 'id' in value && typeof value.id === 'number'
+function replyToIn(value: unknown): ReplyAddress | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { sender, id }: { readonly sender?: unknown; readonly id?: unknown } = value
+  const fixed = fixedNames(sender)
+  return fixed !== undefined && typeof id === 'number' ? { sender: fixed, id } : undefined
 }
 
 function assertSendable(message: Envelope | Outgoing): void {

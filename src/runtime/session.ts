@@ -1,6 +1,6 @@
 import type { Link, LinkEvents } from '../transports/transport.ts'
-import { Deadline } from './deadlines.ts'
-import type { Deadlines } from './deadlines.ts'
+import { Expiry } from './deadlines.ts'
+import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Host } from '../core/clock.ts'
 import { readFrame, writeAck, writeHello, writeItems, writeWelcome } from './frames.ts'
 import type { Frame, Item } from './frames.ts'
@@ -32,7 +32,7 @@ abstract class Session implements LinkEvents {
 
   /** Gives the other end its time to do that. */
   waitFor(deed: string): void {
-    this.#patience = new Patience(() => this.fail(`it did not ${deed} in ${PATIENCE} ms`))
+    this.#patience = new Expiry(() => this.fail(`it did not ${deed} in ${PATIENCE} ms`))
     this.parts.deadlines.set(this.#patience, this.parts.host.now(), PATIENCE)
   }
 
@@ -98,19 +98,6 @@ abstract class Session implements LinkEvents {
   abstract drained(): void
   abstract heard(frame: Frame): void
   abstract lost(reason: string): void
-}
-
-class Patience extends Deadline {
-  readonly #act: () => void
-
-  constructor(act: () => void) {
-    super()
-    this.#act = act
-  }
-
-  override elapse(): void {
-    this.#act()
-  }
 }
 
 /** What a peer hears of the link that it dialed. */

@@ -86,7 +86,7 @@ class MachineEngine {
     const { events, answers = {}, terminated, tasks = {}, machine: _machine, actions: _actions, done: _done, stays: _stays, input, ...rest } = this.#definition
     return new EngineFamily({
       ...rest, tasks,
-      environment: config => this.#machine.initial(input && Reflect.apply(input, undefined, [config])),
+      environment: (config, life) => this.#machine.initial(input && Reflect.apply(input, undefined, [config, life])),
       behaviour: {
         messages: rulesOf(events, toEvent => this.#handling(toEvent)),
         answers: rulesOf(answers, toEvent => this.#handling(toEvent)),
@@ -150,7 +150,9 @@ class MachineEngine {
 /** Refuses what would go past the machine. The runtime looks at the rest. */
 function own(effect: unknown, what: string): object {
   if (typeof effect !== 'object' || effect === null) throw new Fault('invalid-effect', `${what} gave something that is no effect`)
-  if (!('effect' in effect) || !OWN_WORDS.has(effect.effect)) return effect
+  if (!('effect' in effect)) return effect
+  if (effect.effect === 'defer') throw new Fault('invalid-effect', `${what} gave the effect defer, but the machine has taken its event by then: keep the replyTo, or raise an event with a delay`)
+  if (!OWN_WORDS.has(effect.effect)) return effect
   throw new Fault('invalid-effect', `${what} gave the effect ${String(effect.effect)}, which a machine says in its own words: assign, invoke, after, raise or cancel`)
 }
 

@@ -2,9 +2,10 @@ import type { AnyStateMachine, ContextFrom, EventFrom, InputFrom, OutputFrom, St
 import type * as z from 'zod'
 import type { Plain, Reply, Settlement, Spawned, Started } from '../core/effect.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
-import type { Engine, Resource, TaskHandlers } from '../core/engine.ts'
+import type { Definition, Resource, TaskHandlers } from '../core/engine.ts'
 import type { AsksOf, Family, Needed, ResourceOf, ServicesOf } from '../core/family.ts'
-import type { MessageName, Protocol, ProtocolDefinition, RequestName, ResponseOf } from '../core/protocol.ts'
+import type { MessageName, Protocol, RequestName, ResponseOf } from '../core/protocol.ts'
+import type { Life } from '../core/supervision.ts'
 import type { AnsweredBy, Asked, ReplyTo, Terminated, Told } from '../core/trigger.ts'
 import type { MachineState } from './state.ts'
 
@@ -19,7 +20,7 @@ export interface MachineFamily {
   readonly asks?: object
 }
 
-/** A machine's family as the runtime knows it: what `node.spawn` and {@link Engine} are typed by. */
+/** A machine's family as the runtime knows it: what `node.spawn` and `Engine` are typed by. */
 export interface Hosted<F extends MachineFamily> extends Family {
   readonly protocol: F['protocol']
   readonly config: F['config']
@@ -69,18 +70,18 @@ type ToEvent<F extends MachineFamily, T> = (trigger: T, config: Config<F>) => Ev
 type MessageEvents<F extends MachineFamily> = { readonly [N in MessageName<F['protocol']>]:
   ToEvent<F, N extends RequestName<F['protocol']> ? Asked<F['protocol'], N> : Told<F['protocol'], N>> }
 type AnswerEvents<F extends MachineFamily> = { readonly [K in keyof AsksOf<F> & string]: ToEvent<F, AnsweredBy<Hosted<F>, K>> }
+/** The machine's input at the beginning of each life. Children are numbered from `life.nextChild` on. */
+type ToInput<F extends MachineFamily> = (config: Config<F>, life: Life) => InputFrom<F['machine']>
 type InputPart<F extends MachineFamily> = undefined extends InputFrom<F['machine']>
-  ? { readonly input?: (config: Config<F>) => InputFrom<F['machine']> } : { readonly input: (config: Config<F>) => InputFrom<F['machine']> }
+  ? { readonly input?: ToInput<F> } : { readonly input: ToInput<F> }
 
 type ResourcePart<F extends MachineFamily> = [ResourceOf<F>] extends [never] ? {} : Resource<Hosted<F>, ResourceOf<F>>
 
+/** What a definition of any engine may say of one whose behaviour is a machine. */
+type Usual = 'id' | 'protocol' | 'config' | 'open' | 'mailboxes' | 'children' | 'supervision' | 'keepsChildren'
+
 /** What `defineMachineEngine` takes. `tasks`, `resource`, `answers` and `input` are required when the family has them. */
-export type MachineDefinition<F extends MachineFamily> = {
-  /** Names the family: the protocol's id unless told. */
-  readonly id?: string
-  readonly protocol: ProtocolDefinition & Pick<F['protocol'], 'id' | 'requests' | 'tells'>
-  /** The schema that a configuration is checked by at spawn. */
-  readonly config: F['config']
+export type MachineDefinition<F extends MachineFamily> = Pick<Definition<Hosted<F>>, Usual> & {
   readonly machine: F['machine']
   /** The event that each message is to the machine. `undefined`, or an event without a transition, leaves it unhandled. */
   readonly events: MessageEvents<F>
@@ -94,10 +95,4 @@ export type MachineDefinition<F extends MachineFamily> = {
   readonly done?: (output: OutputFrom<F['machine']>, scene: ActionScene<F>) => ActionEffects<F>
   /** Lives on when the machine is done. Each message after that is unhandled. Unless told, the engine stops. */
   readonly stays?: true
-  /** Accepts from everyone. */
-  readonly open?: true
-  /** How many messages may wait: 65,536 unless told. */
-  readonly capacity?: number
-  /** The families that its actions may spawn. */
-  readonly children?: () => readonly Engine<never>[]
 } & Needed<'tasks', TaskHandlers<Hosted<F>>> & Needed<'resource', ResourcePart<F>> & Needed<'answers', AnswerEvents<F>> & InputPart<F>

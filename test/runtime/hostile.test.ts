@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { always, child, createNode, defineEngine, defineProtocol, encrypt, keep, reply, spawn, task, timer, update, verify } from '../../src/index.ts'
+import { always, child, createNode, defineEngine, defineProtocol, encrypt, keep, reply, send, spawn, task, timer, update, verify, watch } from '../../src/index.ts'
 import type { EngineRef, Observed } from '../../src/index.ts'
 import { simulate } from '../../src/simulation.ts'
 import { platformHost } from '../../src/runtime/platform.ts'
 import { box, boxProtocol, outcomeOf } from './box.ts'
-import type { BoxProtocol, BoxRules } from './box.ts'
+import type { BoxProtocol, BoxRules, GetReply } from './box.ts'
 import { lawOf } from './law.ts'
 
 function world() {
@@ -227,6 +227,35 @@ describe('what breaks its word', () => {
     `
     const { status, signal, stderr } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', program], { timeout: 15_000, encoding: 'utf8' })
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
+  })
+
+  test('S4, S8, S11: the EngineIDs in effects, and those that host code passes in, are read once, before anything is carried out', async () => {
+    const { sim, node, a } = world()
+    await sim.run(async () => {
+      const seen: number[] = []
+      const sink = await node.spawn(box({ put: t => { seen.push(t.msg.n); return [] }, get: answers }), { name: 'sink' })
+      // Throws when it is read again.
+      const once = (id: EngineRef<BoxProtocol>): EngineRef<BoxProtocol> => {
+        let reads = 0
+        return Object.defineProperty({ ...id }, 'node', { get() { if (reads++ > 0) throw new RangeError('mine'); return id.node } })
+      }
+      let kept: GetReply | undefined
+      const sender = await node.spawn(box({
+        get: t => { kept = t.replyTo; return keep(t.replyTo) },
+        put: t => [
+          send(once(sink), { type: 'Put', n: t.msg.n }), watch(once({ ...sink, name: 'nobody' })),
+          ...kept === undefined ? [] : [reply<{ readonly n: number }>({ n: 7 }, { to: { ...kept, sender: once(sink) } })],
+        ],
+      }), { name: 'sender' })
+      const asked = a.ask(sender, { type: 'GetRequest', n: 0 })
+      a.tell(once(sender), { type: 'Put', n: 1 })
+      expect(await asked).toEqual({ n: 7 })
+      expect(seen).toEqual([1])
+      expect(await outcomeOf(a.ask(once(sink), { type: 'GetRequest', n: 1 }))).toMatch(/^ok/)
+      expect(lawOf(node)).toBe(0)
+      await node.stop()
+    })
+    expect(sim.reported).toEqual([])
   })
 
   test('what host code gets wrong is an error of this library', async () => {

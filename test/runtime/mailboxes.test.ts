@@ -128,6 +128,31 @@ describe('mailboxes', () => {
     }), { numRuns: 60 })
   })
 
+  test('S25, S45: outcomes that come before the next message are steps too, for those who wait', async () => {
+    for (const tasks of [1, 3]) {
+      await inPostWorld(tasks, async ({ sim, node, events }) => {
+        const waits: number[] = []
+        let last = 0
+        const to = await node.spawn(post({
+          mailboxes: { 0: { priority: 1 }, 1: {} },
+          put: t => {
+            if (t.mailbox === 0) return Array.from({ length: tasks }, (_, n) => task('work', n, { key: `${n}` }))
+            const steps = events.filter(({ kind }) => kind === 'step').length
+            waits.push(steps - last)
+            last = steps
+            return []
+          },
+        }), { name: 'post' })
+        const a = node.client('a')
+        for (let n = 0; n < 100; n++) a.tell(to, { type: 'Put', n })
+        for (let n = 0; n < 4; n++) a.tell(to, { type: 'Put', n }, { mailbox: 1 })
+        await sim.sleep(10)
+        expect(waits).toHaveLength(4)
+        expect(Math.max(...waits)).toBeLessThanOrEqual(LONGEST_WAIT + 1 + tasks)
+      })
+    }
+  })
+
   test('S5, S45: replies and signals come in mailbox 0, exempt from its capacity, and share its priority', async () => {
     for (const [priority, most] of [[1, 1], [0, 2], [-1, LONGEST_WAIT]] as const) {
       await fc.assert(fc.asyncProperty(fc.nat(), async seed => {

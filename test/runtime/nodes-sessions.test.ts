@@ -191,6 +191,7 @@ describe('lives of a node', () => {
       expect(heard).toEqual(['unreachable'])
       expect(stranger.closed).toEqual(['back'])
       expect(here.links).toEqual(['open', 'lost it has begun a new life', 'open'])
+      expect(here.events.flatMap(event => event.kind === 'link' ? [event.boot] : [])).toEqual([BOOT, BOOT, stranger.boot])
       // What was not sent to the former life is for this one.
       expect(laws(here)).toEqual([0])
     })

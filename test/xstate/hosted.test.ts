@@ -2,7 +2,7 @@ import { assign, createActor, createMachine, emit, raise, setup } from 'xstate'
 import type { AnyStateMachine } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { always, defineEngine, defineProtocol, exchange, keep, refuse, reply, request, send, stop, watch } from '../../src/index.ts'
+import { always, child, defineEngine, defineProtocol, exchange, keep, refuse, reply, request, send, spawn, stop, watch } from '../../src/index.ts'
 import type { Ask, ProtocolOf, ReplyTo, ResponseOf } from '../../src/index.ts'
 import { simulate } from '../../src/simulation.ts'
 import { defineMachineEngine, hostedAction, hostedTask } from '../../src/xstate.ts'
@@ -250,6 +250,45 @@ test('S23 S30: requests of its own and ends of others are events', async () => {
     await sim.sleep(1)
     expect(heard).toEqual([{ type: 'heard', what: 'no' }, { type: 'heard', what: 'other' }])
     await node.stop()
+  })
+})
+
+describe('what any family may have', () => {
+  test('S5, S44: mailboxes', async () => {
+    const machine = machineOf({ on: { hear: { actions: emit({ type: 'heard' }) } } })
+    await withStage(machine, { mailboxes: { 0: { capacity: 1 }, 1: { capacity: 2 } } }, async ({ sim, client, to, seen }) => {
+      for (const mailbox of [0, 0, 1, 1, 1, 2]) client.tell(to, { type: 'Send', event: 'hear', n: 0 }, { mailbox })
+      await sim.sleep(1)
+      expect(emitted(seen)).toHaveLength(3)
+      expect(deadLetters(seen)).toEqual(['mailbox-full', 'mailbox-full', 'no-mailbox'])
+    })
+  })
+
+  test('S27, S48: a new life begins with the number that its next child has; children are kept, or dealt with, as the definition says', async () => {
+    const machine = machineOf({
+      context: ({ input }: { input: { n: number } }) => ({ n: input.n }),
+      on: { bear: { actions: ['bear', assign({ n: (({ context }: { context: { n: number } }) => context.n + 1) as never })] } },
+    })
+    const grandchild = stageOf(machineOf({}), { id: 'test/grandchild', input: () => undefined, events: { Send: () => { throw new Error('mine') }, AskRequest: () => undefined } })
+    const parent = stageOf(machine, {
+      children: () => [grandchild], keepsChildren: true, supervision: { crash: 'stop' }, input: (_config, life) => ({ n: life.nextChild }),
+      actions: { bear: (_params, { context, self }) => spawn(grandchild, { as: child(grandchild, self, (context as { n: number }).n) }) },
+      events: { Send: ({ msg }) => { if (msg.event === 'boom') throw new Error('mine'); return { type: msg.event } }, AskRequest: () => undefined },
+    })
+    const sim = simulate({ seed: 2 })
+    const node = sim.createNode()
+    const lives: string[] = []
+    node.observe(event => void (['spawned', 'restarted', 'ended'].includes(event.kind) && 'engine' in event && lives.push(`${event.kind} ${event.engine.name}`)))
+    await sim.run(async () => {
+      const to = await node.spawn(parent, { name: 'p' })
+      const client = node.client('a')
+      for (const event of ['bear', 'boom', 'bear']) client.tell(to, { type: 'Send', event, n: 0 })
+      await sim.sleep(100)
+      client.tell(child(grandchild, to, 0), { type: 'Send', event: '', n: 0 })
+      await sim.sleep(100)
+      expect(lives).toEqual(['spawned p', 'spawned p/0', 'restarted p', 'spawned p/1', 'ended p/0'])
+      await node.stop()
+    })
   })
 })
 

@@ -1,7 +1,7 @@
 import { assign, createMachine, emit, enqueueActions, forwardTo, fromCallback, fromPromise, log, sendParent, sendTo, setup, spawnChild, stopChild } from 'xstate'
 import type { AnyStateMachine } from 'xstate'
 import { describe, expect, test } from 'vitest'
-import { Fault, send, task, timer, update } from '../../src/index.ts'
+import { defer, Fault, send, task, timer, update } from '../../src/index.ts'
 import { hostedAction, hostedTask } from '../../src/xstate.ts'
 import { endOf, stageOf, withStage } from './stage.ts'
 import type { Play } from './stage.ts'
@@ -101,6 +101,7 @@ describe('a step crashes on what no definition shows, and the text says what to 
     ['the effect update from an action', () => acting('bad'), /assign/, { actions: { bad: () => update({}) as never } }],
     ['the effect timer from an action', () => acting('bad'), /after/, { actions: { bad: () => timer('after/x', { after: 1 }) as never } }],
     ['the effect task from an action', () => acting('bad'), /invoke/, { actions: { bad: () => task('work', 1, { key: 'x' }) as never } }],
+    ['the effect defer from an action', () => acting('bad'), /replyTo/, { actions: { bad: () => defer('x') } }],
     ['what is no effect', () => acting('bad'), /no effect/, { actions: { bad: () => 'text' as never } }],
     ['an action that throws', () => acting('bad'), /on purpose/, { actions: { bad: () => { throw new Error('on purpose') } } }],
     ['an event without a type', () => acting(emit({ type: 'x' })), /\{ type/, { events: { Send: () => ({}) as never, AskRequest: () => undefined } }],
