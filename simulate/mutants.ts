@@ -97,7 +97,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'restart budget shared by siblings', file: 'src/runtime/restart.ts', within: 60,
-    find: 'const times = (instance.affairs.restartTimes ?? [])',
+    find: 'const times = instance.affairs.restartTimes',
     replace: 'const times = [...instance.parent?.affairs.children ?? [instance]].flatMap(child => child.affairs.restartTimes ?? [])',
   },
   {

@@ -111,6 +111,8 @@ export interface ObservedStep extends Event {
   readonly on: 'message' | 'answer' | 'outcome' | 'timer' | 'terminated' | 'started'
   /** The message's name, the request's key, the task's name, the timer's handle, the engine's name; "" for the start. */
   readonly trigger: string
+  /** The key under which the message was put off: then it was not handled. */
+  readonly deferred?: string
   /** The names of the functions that decided: guards that were consulted and actions that ran, in order. */
   readonly rules: readonly string[]
 }

@@ -184,7 +184,9 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
   dialed(link: Link): LinkEvents | undefined {
     if (!this.#isDialing) return undefined
     this.#isDialing = false
-    return this.#speaker = new Speaker(link, this.#parts, this.#boot ?? null, this)
+    const speaker = this.#speaker = new Speaker(link, this.#parts, this)
+    speaker.greet(this.#boot ?? null)
+    return speaker
   }
 
   /** That node has dialed this one. It has one such link, so that another means that it has lost the first. */

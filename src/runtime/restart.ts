@@ -8,7 +8,7 @@ export type Verdict = { readonly crash: 'stop' | 'escalate' } | { readonly crash
 export function judge(instance: EngineInstance, now: number): Verdict {
   const { crash, restarts, within, exhausted, backoff } = instance.policy
   if (crash !== 'restart') return { crash }
-  const times = (instance.affairs.restartTimes ?? []).filter(time => time > now - within)
+  const times = instance.affairs.restartTimes.filter(time => time > now - within)
   if (times.length >= restarts) return { crash: exhausted }
   instance.own.restartTimes = [...times, now]
   // The exponent is bounded, so that a `first` of 0 stays 0.

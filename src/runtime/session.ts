@@ -81,7 +81,21 @@ abstract class Session implements LinkEvents {
   close(): void {
     if (this.isClosed) return
     this.#end()
-    this.link.close()
+    try {
+      this.link.close()
+    } catch {
+      // It is given up either way.
+    }
+  }
+
+  /** Sends a frame. Answers whether the transport takes more. One that fails has lost the link. */
+  say(frame: Uint8Array): boolean {
+    try {
+      return this.link.send(frame)
+    } catch (error) {
+      this.fail(`the transport failed to send: ${error instanceof Error ? error.message : 'it threw what is no error'}`)
+      return false
+    }
   }
 
   /** The other end has said who it is. */
@@ -110,16 +124,20 @@ export interface SpeakerEvents {
 /** The end of a link that dialed: it speaks, and hears what has arrived. */
 export class Speaker extends Session {
   /** Whether the transport takes more. */
-  isWritable: boolean
+  isWritable = true
   readonly #events: SpeakerEvents
   #lastSent = 0
   /** How many messages are in each frame that was sent and not acknowledged, the oldest first. */
   readonly #unacknowledged: { readonly n: number; readonly messages: number }[] = []
 
-  constructor(link: Link, parts: SessionParts, known: string | null, events: SpeakerEvents) {
+  constructor(link: Link, parts: SessionParts, events: SpeakerEvents) {
     super(link, parts)
     this.#events = events
-    this.isWritable = link.send(writeHello(parts.boot, known))
+  }
+
+  /** Says who this node is, and which life of the other it knows. */
+  greet(known: string | null): void {
+    this.isWritable = this.say(writeHello(this.parts.boot, known))
   }
 
   /** How many messages may have arrived or not. */
@@ -132,7 +150,7 @@ export class Speaker extends Session {
     const n = ++this.#lastSent
     if (this.#unacknowledged.length === 0) this.waitFor('acknowledge a frame')
     this.#unacknowledged.push({ n, messages })
-    this.isWritable = this.link.send(writeItems(n, items))
+    this.isWritable = this.say(writeItems(n, items))
   }
 
   drained(): void {
@@ -195,7 +213,7 @@ export class Listener extends Session {
       if (this.boot !== undefined && this.boot !== frame.boot) return this.fail('it has two boot epochs')
       if (this.boot !== undefined) return
       this.greetedBy(frame.boot)
-      this.#isWritable = this.link.send(writeWelcome(this.parts.boot, frame.boot))
+      this.#isWritable = this.say(writeWelcome(this.parts.boot, frame.boot))
       this.#events.greeted(this)
     } else if (frame.kind === 'items' && this.boot !== undefined) {
       if (frame.n > this.#lastHeard + 1) return this.fail(`of its frames, ${this.#lastHeard + 1} is missing`)
@@ -225,6 +243,6 @@ export class Listener extends Session {
   #acknowledge(): void {
     if (this.isClosed) return
     this.#isAckDue = false
-    this.#isWritable = this.link.send(writeAck(this.#lastHeard))
+    this.#isWritable = this.say(writeAck(this.#lastHeard))
   }
 }

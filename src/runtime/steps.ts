@@ -148,7 +148,10 @@ export class Steps {
     if (envelope !== undefined) this.#settle(instance, envelope, plan.deferral)
     instance.environment = plan.environment
     if (trace !== undefined) {
-      this.#observation.note(this.#scheduler.now(), { kind: 'step', engine: instance.id, on, trigger: name, rules: Object.freeze(trace.filter(rule => rule !== '')) })
+      this.#observation.note(this.#scheduler.now(), {
+        kind: 'step', engine: instance.id, on, trigger: name, rules: Object.freeze(trace.filter(rule => rule !== '')),
+        ...plan.deferral === undefined ? {} : { deferred: plan.deferral },
+      })
     }
     try {
       this.#commit(instance, plan, envelope)

@@ -33,7 +33,7 @@ function described(event: Observed | Fate, name: (id: EngineID) => string): stri
       const number = event.inReplyTo !== 0 ? ` (to #${event.inReplyTo})` : event.id !== 0 ? ` (#${event.id})` : ''
       return `${name(event.sender)} → ${name(event.target)}  ${event.name}${number} ${shown(event.msg)}`
     }
-    case 'step': return `${name(event.engine)}  handled ${event.on} ${event.trigger}: ${event.rules.join(', ')}`
+    case 'step': return `${name(event.engine)}  ${event.deferred === undefined ? 'handled' : 'put off'} ${event.on} ${event.trigger}: ${event.rules.join(', ')}`
     case 'dead-letter': return `${name(event.sender)} ⇥ ${name(event.target)}  ${event.name} is a dead letter: ${event.reason}${failure(event)} ${shown(event.msg)}`
     case 'spawned': return `${name(event.engine)}  spawned${event.parent === undefined ? '' : ` by ${name(event.parent)}`}: ${event.family}`
     case 'ended': return `${name(event.engine)}  ended: ${event.reason}${failure(event)}`

@@ -93,6 +93,25 @@ describe('links', () => {
     })
   })
 
+  test.each([1, 2, 3])('S60: a transport that throws when it is to send (frame %i) has lost the link, and breaks no node', async count => {
+    const { sim, here, there } = pair(4)
+    await sim.run(async () => {
+      const to = await there.node.spawn(box(double), { name: 'box' })
+      let left = count
+      here.transport.tap = frame => {
+        if (--left === 0) throw new Error('no cable')
+        return [frame]
+      }
+      const outcomes = []
+      for (let n = 0; n < 3; n++) outcomes.push(await outcomeOf(here.host.ask(to, { type: 'GetRequest', n })))
+      expect(outcomes).toContain('unreachable')
+      expect(outcomes).toContain('ok {"n":4}')
+      expect(here.links).toContainEqual(expect.stringContaining('no cable'))
+      expect(laws(here, there)).toEqual([0, 0])
+    })
+    expect(sim.reported).toEqual([])
+  })
+
   test('S21, S59: however many are refused or ended at once, the link stays', async () => {
     const { sim, here, there } = pair(4, { here: { outbox: 100 }, there: { outbox: 4 } })
     await sim.run(async () => {
