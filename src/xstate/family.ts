@@ -1,10 +1,12 @@
 import type { AnyStateMachine, ContextFrom, EventFrom, InputFrom, OutputFrom, StateMachine } from 'xstate'
 import type * as z from 'zod'
-import type { Plain, Reply, Settlement, Spawned, Started } from '../core/effect.ts'
+import type { MailboxUpdate, Plain, Reply, Settlement, Settling, Spawned, Started } from '../core/effect.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
 import type { Engine, Resource, TaskHandlers } from '../core/engine.ts'
-import type { AsksOf, Family, Needed, ResourceOf, ServicesOf } from '../core/family.ts'
+import type { AsksOf, Family, MailboxStateOf, Needed, ResourceOf, ServicesOf } from '../core/family.ts'
+import type { Mailboxes } from '../core/mailbox.ts'
 import type { MessageName, Protocol, ProtocolDefinition, RequestName, ResponseOf } from '../core/protocol.ts'
+import type { Life, Strategy, Supervision } from '../core/supervision.ts'
 import type { AnsweredBy, Asked, ReplyTo, Terminated, Told } from '../core/trigger.ts'
 import type { MachineState } from './state.ts'
 
@@ -17,6 +19,8 @@ export interface MachineFamily {
   readonly services?: object
   readonly resource?: object
   readonly asks?: object
+  /** What its mailboxes may have beside messages: data. */
+  readonly mailboxState?: unknown
 }
 
 /** A machine's family as the runtime knows it: what `node.spawn` and {@link Engine} are typed by. */
@@ -29,6 +33,7 @@ export interface Hosted<F extends MachineFamily> extends Family {
   readonly tasks: MachineTasks<F['machine']> & object
   readonly asks: AsksOf<F> & object
   readonly timers: 'after'
+  readonly mailboxState: MailboxStateOf<F>
 }
 
 type Config<F extends MachineFamily> = z.output<F['config']>
@@ -40,9 +45,13 @@ type ActorsOf<M> = PartsOf<M>['actor']
 /** `{ name: (input) => output }` of the actors that a machine's setup declares with {@link hostedTask}. */
 export type MachineTasks<M> = { readonly [A in ActorsOf<M> as A['src']]: (input: InputFrom<A['logic']>) => OutputFrom<A['logic']> }
 
-/** What an action of a machine may give: all effects but those that the machine has in its own words (assign, invoke, after). */
+/**
+ * What an action of a machine may give: all effects but those that the machine has in its own words (assign, invoke, after), and `defer`:
+ * when the machine comes to an action, it has handled the message.
+ */
 export type ActionEffect<F extends MachineFamily> =
-  | Plain | Exclude<Settlement<Hosted<F>>, Started<string, unknown>> | Spawned<Hosted<F>['services']>
+  | Plain | Exclude<Settlement<Hosted<F>>, Settling | Started<string, unknown>> | Settling<'forward' | 'keep'> | Spawned<Hosted<F>['services']>
+  | MailboxUpdate<MailboxStateOf<F>>
   | Reply<ResponseOf<F['protocol'], RequestName<F['protocol']>>>
 /** One effect, several, or none. */
 export type ActionEffects<F extends MachineFamily> = ActionEffect<F> | readonly ActionEffect<F>[]
@@ -67,10 +76,11 @@ type Actions<F extends MachineFamily> = {
 
 type ToEvent<F extends MachineFamily, T> = (trigger: T, config: Config<F>) => EventFrom<F['machine']> | undefined
 type MessageEvents<F extends MachineFamily> = { readonly [N in MessageName<F['protocol']>]:
-  ToEvent<F, N extends RequestName<F['protocol']> ? Asked<F['protocol'], N> : Told<F['protocol'], N>> }
+  ToEvent<F, N extends RequestName<F['protocol']> ? Asked<F['protocol'], N, MailboxStateOf<F>> : Told<F['protocol'], N, MailboxStateOf<F>>> }
 type AnswerEvents<F extends MachineFamily> = { readonly [K in keyof AsksOf<F> & string]: ToEvent<F, AnsweredBy<Hosted<F>, K>> }
 type InputPart<F extends MachineFamily> = undefined extends InputFrom<F['machine']>
-  ? { readonly input?: (config: Config<F>) => InputFrom<F['machine']> } : { readonly input: (config: Config<F>) => InputFrom<F['machine']> }
+  ? { readonly input?: (config: Config<F>, life: Life) => InputFrom<F['machine']> }
+  : { readonly input: (config: Config<F>, life: Life) => InputFrom<F['machine']> }
 
 type ResourcePart<F extends MachineFamily> = [ResourceOf<F>] extends [never] ? {} : Resource<Hosted<F>, ResourceOf<F>>
 
@@ -94,10 +104,14 @@ export type MachineDefinition<F extends MachineFamily> = {
   readonly done?: (output: OutputFrom<F['machine']>, scene: ActionScene<F>) => ActionEffects<F>
   /** Lives on when the machine is done. Each message after that is unhandled. Unless told, the engine stops. */
   readonly stays?: true
-  /** Accepts from everyone. */
+  /** Accepts from everyone. Unless told, an engine accepts only from itself, its parent and its acquaintances. */
   readonly open?: true
-  /** How many messages may wait: 65,536 unless told. */
-  readonly capacity?: number
-  /** The families that its actions may spawn. */
+  /** Its mailboxes, by MailboxID. Mailbox 0 is always there; replies and signals come in there. */
+  readonly mailboxes?: Mailboxes<MailboxStateOf<F>>
+  /** The families that its actions may spawn. A function, since families may name each other. */
   readonly children?: () => readonly Engine<never>[]
+  /** What becomes of its children that crash, and of those beside them: a spawn may say otherwise for one child, but for the strategy. */
+  readonly supervision?: Supervision & { readonly strategy?: Strategy }
+  /** Its children live on when it restarts. Unless told, they stop. */
+  readonly keepsChildren?: true
 } & Needed<'tasks', TaskHandlers<Hosted<F>>> & Needed<'resource', ResourcePart<F>> & Needed<'answers', AnswerEvents<F>> & InputPart<F>
