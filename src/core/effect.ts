@@ -20,7 +20,7 @@ export interface Reply<out R> { readonly effect: 'reply'; readonly response: R }
 /** An effect that any rule may have, beside what becomes of its request. */
 export interface Plain { readonly effect: 'late-reply' | 'send' | 'grant' | 'revoke' | 'watch' | 'release' | 'emit' | 'stop' }
 /** What may become of a request beside a reply, a task or a request of ours: it is passed on, put off, or kept for later. */
-export interface Settling { readonly effect: 'forward' | 'defer' | 'keep' }
+export interface Settling<out E extends 'forward' | 'defer' | 'keep' = 'forward' | 'defer' | 'keep'> { readonly effect: E }
 /** Replaces what is kept with a mailbox. */
 export interface MailboxUpdate<out S> { readonly effect: 'update-mailbox'; readonly state: S }
 /** A request of ours whose key begins with the declared name `K`, and whose response is `R`. */
@@ -73,7 +73,7 @@ export function reply(response: object, late?: { readonly to: object }): object 
 
 /** Passes the request being handled on: sender, id and deadline stay, and only the engine it went to may answer. */
 export function forward<P extends Protocol, N extends RequestName<P>>(
-  asked: { readonly msg: MessageOf<P, N>; readonly replyTo: ReplyTo<ResponseOf<P, N>> }, to: EngineRef<P>, posting?: Posting): Settling
+  asked: { readonly msg: MessageOf<P, N>; readonly replyTo: ReplyTo<ResponseOf<P, N>> }, to: EngineRef<P>, posting?: Posting): Settling<'forward'>
 export function forward(_asked: object, to: EngineID, posting?: Posting): object {
   return { effect: 'forward', to, mailbox: posting?.mailbox }
 }
@@ -82,7 +82,7 @@ export function forward(_asked: object, to: EngineID, posting?: Posting): object
  * Puts the message being handled off: it waits, under that key, until it is released, and counts toward its mailbox's capacity meanwhile.
  * The only effect of its step, since nothing was handled.
  */
-export function defer(key: string): Settling
+export function defer(key: string): Settling<'defer'>
 export function defer(key: string): object {
   return { effect: 'defer', key }
 }
@@ -97,7 +97,7 @@ export function release(key: string): object {
 }
 
 /** Says that the request is answered later, from what the environment keeps. */
-export function keep(to: ReplyTo<never>): Settling
+export function keep(to: ReplyTo<never>): Settling<'keep'>
 export function keep(to: object): object {
   return { effect: 'keep', to }
 }

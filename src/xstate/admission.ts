@@ -1,7 +1,8 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate'
 import { Fault } from '../core/errors.ts'
 import { isPlaceholder } from './placeholders.ts'
-import { HOSTED_ACTIONS, INLINE, insteadOf } from './refusals.ts'
+import { isBuiltIn } from './queues.ts'
+import { HOSTED_ACTIONS, INLINE, delayOf, insteadOf } from './refusals.ts'
 
 /** What the engine has for a machine: names only. */
 export interface Offered {
@@ -61,6 +62,7 @@ class Admission {
     for (const [name, guard] of Object.entries(guards)) this.#guard(guard, `the guard ${name}`)
     for (const [name, delay] of Object.entries(delays)) {
       if (typeof delay !== 'function' && typeof delay !== 'number') throw this.#fault(`the delay ${name} must be a number of milliseconds or a function`)
+      this.#delay(delay, `the delay ${name}`)
     }
   }
 
@@ -71,12 +73,13 @@ class Admission {
       throw this.#fault(`${where} names the action ${name}, which is not there: give its effects in the "actions" of the engine`)
     }
     if (!isBuiltIn(action)) throw this.#fault(`${where} has ${INLINE}`)
-    if (!HOSTED_ACTIONS.has(action.type)) throw this.#fault(`${where} has ${insteadOf(action.type)}`)
+    if (!HOSTED_ACTIONS.has(action.type)) throw this.#fault(`${where} has ${insteadOf(action)}`)
     if ('delay' in action) this.#delay(action.delay, where)
   }
 
   /** XState takes a delay that it does not find for none at all, and goes on at once. */
   #delay(delay: unknown, where: string): void {
+    if (typeof delay === 'number' && (Number.isNaN(delay) || delay === Infinity)) throw this.#fault(`${where} has ${delayOf(delay)}`)
     if (typeof delay !== 'string' || this.#machine.implementations.delays[delay] !== undefined) return
     throw this.#fault(`${where} names the delay ${delay}, which is not there: add it to the "delays" of the machine's setup`)
   }
@@ -106,10 +109,6 @@ class Admission {
   #fault(problem: string): Fault {
     return new Fault('invalid-definition', `The machine ${this.#machine.id} can't be hosted: ${problem}`)
   }
-}
-
-function isBuiltIn(action: unknown): action is { readonly type: string; readonly delay?: unknown } {
-  return typeof action === 'function' && 'resolve' in action && 'type' in action && typeof action.type === 'string'
 }
 
 /** The name that an action or a guard is referred to by. */

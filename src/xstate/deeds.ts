@@ -1,6 +1,6 @@
 import type { EventObject, ExecutableActionObject } from 'xstate'
 import { cancel, emit, task, timer } from '../core/effect.ts'
-import { INLINE, insteadOf, notHosted } from './refusals.ts'
+import { INLINE, delayOf, insteadOf, notHosted } from './refusals.ts'
 import type { Deed, Waits } from './state.ts'
 
 export const NO_WAITS: Waits = { tasks: {}, invoked: {}, timers: {}, cancellable: {}, count: 0 }
@@ -44,7 +44,7 @@ export class Gathering {
       case 'xstate.stopChild':
         return this.#leave(fieldsOf(params).id)
     }
-    if (type.startsWith('xstate.')) throw notHosted(insteadOf(type))
+    if (type.startsWith('xstate.')) throw notHosted(insteadOf({ type }))
     if (exec !== undefined && exec !== this.#declared.actions[type]) throw notHosted(INLINE)
     this.deeds.push({ action: type, params, event: info.event, context: info.context })
   }
@@ -73,11 +73,13 @@ export class Gathering {
   #raise({ event, delay, id: given }: Fields): void {
     // Without a delay the machine has taken it already.
     if (typeof delay !== 'number') return
+    if (Number.isNaN(delay) || delay === Infinity) throw notHosted(delayOf(delay))
     const { timers, cancellable, count } = this.#waits
     const id = given === undefined ? `#${count}` : String(given)
     // As with XState, one that is set under the same id leaves the earlier one running.
     const handle = timers[`after/${id}`] === undefined ? `after/${id}` : `after/${id}#${count}`
-    this.deeds.push(timer(handle, { after: delay }))
+    // What should have happened already happens at once.
+    this.deeds.push(timer(handle, { after: Math.max(0, delay) }))
     this.#waits = {
       ...this.#waits, timers: { ...timers, [handle]: { id, event: eventOf(event) } }, cancellable: { ...cancellable, [id]: handle }, count: count + 1,
     }
@@ -92,7 +94,7 @@ export class Gathering {
 
   #invoke({ id, src, input, actorRef }: Fields): void {
     const { tasks, invoked, count } = this.#waits
-    if (typeof id !== 'string' || typeof src !== 'string' || !this.#declared.invocations.has(id)) throw notHosted(insteadOf('xstate.spawnChild'))
+    if (typeof id !== 'string' || typeof src !== 'string' || !this.#declared.invocations.has(id)) throw notHosted(insteadOf({ type: 'xstate.spawnChild' }))
     const key = `${id}/${count}`
     const deadline = this.#declared.deadlines[src]
     this.invoked.add(actorRef)

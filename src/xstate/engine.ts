@@ -12,6 +12,7 @@ import type { Hosted, MachineDefinition, MachineFamily } from './family.ts'
 import { HostedMachine } from './machine.ts'
 import type { Transition } from './machine.ts'
 import { hostedTask } from './placeholders.ts'
+import { guardQueues, guarded } from './queues.ts'
 import type { MachineState, NamedDeed } from './state.ts'
 
 /**
@@ -77,6 +78,7 @@ class MachineEngine {
     if (!(definition.machine instanceof StateMachine)) throw new Fault('invalid-definition', 'A machine engine needs a "machine", made by createMachine of XState 5')
     const machine = complete(definition.machine, Object.keys(tasks))
     const nodes = nodesOf(machine)
+    guardQueues(nodes)
     admit(machine, nodes, { actions: new Set(Object.keys(actions)), tasks: new Set(Object.keys(tasks)) })
     this.#definition = definition
     this.#machine = new HostedMachine(machine, nodes, deadlines)
@@ -151,7 +153,9 @@ class MachineEngine {
 function own(effect: unknown, what: string): object {
   if (typeof effect !== 'object' || effect === null) throw new Fault('invalid-effect', `${what} gave something that is no effect`)
   if (!('effect' in effect)) return effect
-  if (effect.effect === 'defer') throw new Fault('invalid-effect', `${what} gave the effect defer, but the machine has taken its event by then: keep the replyTo, or raise an event with a delay`)
+  if (effect.effect === 'defer') {
+    throw new Fault('invalid-effect', `${what} gave the effect defer, but the machine has handled the message by now: keep what it needs of it in the context, and give keep(replyTo) if it is a request`)
+  }
   if (!OWN_WORDS.has(effect.effect)) return effect
   throw new Fault('invalid-effect', `${what} gave the effect ${String(effect.effect)}, which a machine says in its own words: assign, invoke, after, raise or cancel`)
 }
@@ -171,10 +175,14 @@ function outcomeEvent(id: string, { outcome, output, reason = '', code }: Outcom
   return Object.assign({ type: `xstate.error.actor.${id}`, actorId: id }, { error })
 }
 
-/** The machine with a stand-in for each task that its setup does not declare, so that XState works out its input. */
+/**
+ * The machine anew, with guarded queues, and with a stand-in for each task that its setup does not declare, so that XState works out its
+ * input.
+ */
 function complete(machine: AnyStateMachine, tasks: readonly string[]): AnyStateMachine {
   const missing = tasks.filter(name => machine.implementations.actors[name] === undefined)
-  return missing.length === 0 ? machine : machine.provide({ actors: Object.fromEntries(missing.map(name => [name, hostedTask<unknown, unknown>()])) })
+  const actions = Object.entries(machine.implementations.actions).map(([name, action]) => [name, guarded(action)])
+  return machine.provide({ actions: Object.fromEntries(actions), actors: Object.fromEntries(missing.map(name => [name, hostedTask<unknown, unknown>()])) })
 }
 
 function listOf(effects: unknown): readonly unknown[] {

@@ -1,11 +1,12 @@
 import type { AnyStateMachine, ContextFrom, EventFrom, InputFrom, OutputFrom, StateMachine } from 'xstate'
 import type * as z from 'zod'
-import type { Plain, Reply, Settlement, Spawned, Started } from '../core/effect.ts'
+import type { MailboxUpdate, Plain, Reply, Settlement, Settling, Spawned, Started } from '../core/effect.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
-import type { Definition, Resource, TaskHandlers } from '../core/engine.ts'
-import type { AsksOf, Family, Needed, ResourceOf, ServicesOf } from '../core/family.ts'
-import type { MessageName, Protocol, RequestName, ResponseOf } from '../core/protocol.ts'
-import type { Life } from '../core/supervision.ts'
+import type { Engine, Resource, TaskHandlers } from '../core/engine.ts'
+import type { AsksOf, Family, MailboxStateOf, Needed, ResourceOf, ServicesOf } from '../core/family.ts'
+import type { Mailboxes } from '../core/mailbox.ts'
+import type { MessageName, Protocol, ProtocolDefinition, RequestName, ResponseOf } from '../core/protocol.ts'
+import type { Life, Strategy, Supervision } from '../core/supervision.ts'
 import type { AnsweredBy, Asked, ReplyTo, Terminated, Told } from '../core/trigger.ts'
 import type { MachineState } from './state.ts'
 
@@ -18,9 +19,11 @@ export interface MachineFamily {
   readonly services?: object
   readonly resource?: object
   readonly asks?: object
+  /** What its mailboxes may have beside messages: data. */
+  readonly mailboxState?: unknown
 }
 
-/** A machine's family as the runtime knows it: what `node.spawn` and `Engine` are typed by. */
+/** A machine's family as the runtime knows it: what `node.spawn` and {@link Engine} are typed by. */
 export interface Hosted<F extends MachineFamily> extends Family {
   readonly protocol: F['protocol']
   readonly config: F['config']
@@ -30,6 +33,7 @@ export interface Hosted<F extends MachineFamily> extends Family {
   readonly tasks: MachineTasks<F['machine']> & object
   readonly asks: AsksOf<F> & object
   readonly timers: 'after'
+  readonly mailboxState: MailboxStateOf<F>
 }
 
 type Config<F extends MachineFamily> = z.output<F['config']>
@@ -41,9 +45,13 @@ type ActorsOf<M> = PartsOf<M>['actor']
 /** `{ name: (input) => output }` of the actors that a machine's setup declares with {@link hostedTask}. */
 export type MachineTasks<M> = { readonly [A in ActorsOf<M> as A['src']]: (input: InputFrom<A['logic']>) => OutputFrom<A['logic']> }
 
-/** What an action of a machine may give: all effects but those that the machine has in its own words (assign, invoke, after). */
+/**
+ * What an action of a machine may give: all effects but those that the machine has in its own words (assign, invoke, after), and `defer`:
+ * when the machine comes to an action, it has handled the message.
+ */
 export type ActionEffect<F extends MachineFamily> =
-  | Plain | Exclude<Settlement<Hosted<F>>, Started<string, unknown>> | Spawned<Hosted<F>['services']>
+  | Plain | Exclude<Settlement<Hosted<F>>, Settling | Started<string, unknown>> | Settling<'forward' | 'keep'> | Spawned<Hosted<F>['services']>
+  | MailboxUpdate<MailboxStateOf<F>>
   | Reply<ResponseOf<F['protocol'], RequestName<F['protocol']>>>
 /** One effect, several, or none. */
 export type ActionEffects<F extends MachineFamily> = ActionEffect<F> | readonly ActionEffect<F>[]
@@ -68,20 +76,21 @@ type Actions<F extends MachineFamily> = {
 
 type ToEvent<F extends MachineFamily, T> = (trigger: T, config: Config<F>) => EventFrom<F['machine']> | undefined
 type MessageEvents<F extends MachineFamily> = { readonly [N in MessageName<F['protocol']>]:
-  ToEvent<F, N extends RequestName<F['protocol']> ? Asked<F['protocol'], N> : Told<F['protocol'], N>> }
+  ToEvent<F, N extends RequestName<F['protocol']> ? Asked<F['protocol'], N, MailboxStateOf<F>> : Told<F['protocol'], N, MailboxStateOf<F>>> }
 type AnswerEvents<F extends MachineFamily> = { readonly [K in keyof AsksOf<F> & string]: ToEvent<F, AnsweredBy<Hosted<F>, K>> }
-/** The machine's input at the beginning of each life. Children are numbered from `life.nextChild` on. */
-type ToInput<F extends MachineFamily> = (config: Config<F>, life: Life) => InputFrom<F['machine']>
 type InputPart<F extends MachineFamily> = undefined extends InputFrom<F['machine']>
-  ? { readonly input?: ToInput<F> } : { readonly input: ToInput<F> }
+  ? { readonly input?: (config: Config<F>, life: Life) => InputFrom<F['machine']> }
+  : { readonly input: (config: Config<F>, life: Life) => InputFrom<F['machine']> }
 
 type ResourcePart<F extends MachineFamily> = [ResourceOf<F>] extends [never] ? {} : Resource<Hosted<F>, ResourceOf<F>>
 
-/** What a definition of any engine may say of one whose behaviour is a machine. */
-type Usual = 'id' | 'protocol' | 'config' | 'open' | 'mailboxes' | 'children' | 'supervision' | 'keepsChildren'
-
 /** What `defineMachineEngine` takes. `tasks`, `resource`, `answers` and `input` are required when the family has them. */
-export type MachineDefinition<F extends MachineFamily> = Pick<Definition<Hosted<F>>, Usual> & {
+export type MachineDefinition<F extends MachineFamily> = {
+  /** Names the family: the protocol's id unless told. */
+  readonly id?: string
+  readonly protocol: ProtocolDefinition & Pick<F['protocol'], 'id' | 'requests' | 'tells'>
+  /** The schema that a configuration is checked by at spawn. */
+  readonly config: F['config']
   readonly machine: F['machine']
   /** The event that each message is to the machine. `undefined`, or an event without a transition, leaves it unhandled. */
   readonly events: MessageEvents<F>
@@ -95,4 +104,14 @@ export type MachineDefinition<F extends MachineFamily> = Pick<Definition<Hosted<
   readonly done?: (output: OutputFrom<F['machine']>, scene: ActionScene<F>) => ActionEffects<F>
   /** Lives on when the machine is done. Each message after that is unhandled. Unless told, the engine stops. */
   readonly stays?: true
+  /** Accepts from everyone. Unless told, an engine accepts only from itself, its parent and its acquaintances. */
+  readonly open?: true
+  /** Its mailboxes, by MailboxID. Mailbox 0 is always there; replies and signals come in there. */
+  readonly mailboxes?: Mailboxes<MailboxStateOf<F>>
+  /** The families that its actions may spawn. A function, since families may name each other. */
+  readonly children?: () => readonly Engine<never>[]
+  /** What becomes of its children that crash, and of those beside them: a spawn may say otherwise for one child, but for the strategy. */
+  readonly supervision?: Supervision & { readonly strategy?: Strategy }
+  /** Its children live on when it restarts. Unless told, they stop. */
+  readonly keepsChildren?: true
 } & Needed<'tasks', TaskHandlers<Hosted<F>>> & Needed<'resource', ResourcePart<F>> & Needed<'answers', AnswerEvents<F>> & InputPart<F>

@@ -3,7 +3,7 @@ import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine, AnyStateNode, 
 import { Fault } from '../core/errors.ts'
 import { Gathering, NO_WAITS } from './deeds.ts'
 import type { Declared } from './deeds.ts'
-import { SPAWN, notHosted } from './refusals.ts'
+import { SEND_PARENT, SPAWN, notHosted } from './refusals.ts'
 import { Snapshots } from './snapshots.ts'
 import type { Deed, MachineState } from './state.ts'
 import { Targetless } from './targetless.ts'
@@ -38,7 +38,7 @@ export class HostedMachine {
       actions: machine.implementations.actions, invocations: new Set(nodes.flatMap(node => node.invoke.map(({ id }) => id))), deadlines,
     }
     const self = createActor(createMachine({}))
-    const { system } = self
+    const system = new Proxy(self.system, { get: (target, property) => isOwn(property) ? Reflect.get(target, property) : refuseSystem(property) })
     this.#scope = {
       self: new Proxy(self, { get: (_target, property) => property === 'system' ? system : refuseSelf(property) }),
       system, id: '', sessionId: '', logger() {}, defer() {}, emit() {}, stopChild() {},
@@ -120,6 +120,15 @@ export class HostedMachine {
 }
 
 function refuseSelf(property: string | symbol): never {
-  throw notHosted(property === '_parent' ? 'sendParent: use a named action that gives the effect send(to, message)'
+  throw notHosted(property === '_parent' ? SEND_PARENT
     : `"self", nor its ${String(property)}: an engine's own EngineID is "self" in the scene of a named action, and raise sends to the machine itself`)
+}
+
+/** What XState itself has of a system, by its convention. */
+function isOwn(property: string | symbol): boolean {
+  return typeof property === 'string' && property.startsWith('_')
+}
+
+function refuseSystem(property: string | symbol): never {
+  throw notHosted(`"system", nor its ${String(property)}: engines are addressed by EngineIDs, which messages, the config and the context may hold`)
 }

@@ -2,8 +2,8 @@
 import { assign, setup } from 'xstate'
 import { z } from 'zod'
 import {
-  always, bytes, child, createNode, defineEngine, defineProtocol, engineRef, exchange, forward, identities, identityManagement, keep, localMemory, refuse, reply,
-  request, rule, spawn, stop, Table, task, timer, update,
+  always, bytes, child, createNode, defer, defineEngine, defineProtocol, engineRef, exchange, forward, identities, identityManagement, keep, localMemory, refuse, reply,
+  request, rule, spawn, stop, Table, task, timer, update, updateMailbox,
 } from '../../src/index.ts'
 import type {
   Ask, Asked, Backend, Behaviour, Capabilities, CommitmentProtocol, Engine, EngineRef, ExternalIdentity, ProtocolOf, ReplyTo, ResponseOf, Rules,
@@ -184,3 +184,9 @@ defineMachineEngine<Machine>({ ...rest, events, tasks, input, actions: { nothing
 defineMachineEngine<Machine>({ ...rest, events, tasks, input, actions: { answer: ({ text }) => [] } })
 // @ts-expect-error an effect that the machine has in its own words
 defineMachineEngine<Machine>({ ...rest, events, tasks, input, actions: { take: () => timer('after/x', { after: 1 }) } })
+// @ts-expect-error a message that the machine has handled, put off
+defineMachineEngine<Machine>({ ...rest, events, tasks, input, actions: { take: () => defer('later') } })
+// @ts-expect-error what the family does not keep with its mailboxes
+defineMachineEngine<Machine>({ ...rest, events, tasks, input, actions: { take: () => updateMailbox(0, 'text') } })
+// @ts-expect-error no part of a definition
+defineMachineEngine<Machine>({ ...rest, events, tasks, input, capacity: 5 })

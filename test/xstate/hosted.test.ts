@@ -182,6 +182,25 @@ describe('timers', () => {
   })
 })
 
+describe('delays before now', () => {
+  const delays = { past: -5, reckoned: ({ context }: { context: { n: number } }) => -context.n }
+  test.each([
+    ['of after', { after: { '-5': 'b' } }],
+    ['by name', { after: { past: 'b' } }],
+    ['by a function', { after: { reckoned: 'b' } }],
+    ['of raise', { entry: raise({ type: 'go' }, { delay: -1 }), on: { go: 'b' } }],
+    ['without end', { entry: raise({ type: 'go' }, { delay: -Infinity }), on: { go: 'b' } }],
+  ])('S26, S55: one %s runs out at once', async (_what, state) => {
+    const machine = createMachine({ initial: 'a', context: { n: 20 }, states: { a: state, b: { entry: told('b') } } } as never, { delays } as never) as AnyStateMachine
+    await withStage(machine, {}, ({ seen }) => {
+      expect(endOf(seen)).toBeUndefined()
+      expect(emitted(seen)).toEqual([{ type: 'b' }])
+      expect(seen.filter(event => event.kind === 'step' && event.on === 'timer')).toHaveLength(1)
+      return Promise.resolve()
+    })
+  })
+})
+
 describe('the end', () => {
   const machine = machineOf({
     initial: 'a', context: { n: 3 }, output: ({ context }: { context: { n: number } }) => ({ n: context.n }),
