@@ -86,7 +86,7 @@ export class Gathering {
   }
 
   #cancel(id: string): void {
-    const handle = this.#waits.cancellable[id]
+    const handle = ownField(this.#waits.cancellable, id)
     if (handle === undefined) return
     this.deeds.push(cancel(handle))
     this.#waits = { ...this.#waits, timers: without(this.#waits.timers, handle), cancellable: without(this.#waits.cancellable, id) }
@@ -103,7 +103,7 @@ export class Gathering {
   }
 
   #leave(id: unknown): void {
-    const key = typeof id === 'string' ? this.#waits.invoked[id] : undefined
+    const key = typeof id === 'string' ? ownField(this.#waits.invoked, id) : undefined
     if (typeof id !== 'string' || key === undefined) return
     // One that this very transition invoked has not begun, and does not.
     const begun = this.deeds.findIndex(deed => 'key' in deed && deed.key === key)
@@ -135,4 +135,9 @@ function without<T>(record: { readonly [key: string]: T }, key: string): { reado
   if (!(key in record)) return record
   const { [key]: _gone, ...rest } = record
   return rest
+}
+
+/** What a record has under an id that its author chose: `toString` is no field of its own. */
+function ownField<T>(record: { readonly [id: string]: T }, id: string): T | undefined {
+  return Object.hasOwn(record, id) ? record[id] : undefined
 }

@@ -1,4 +1,4 @@
-import { assign, createActor, createMachine, emit, raise, setup } from 'xstate'
+import { assign, cancel, createActor, createMachine, emit, raise, setup } from 'xstate'
 import type { AnyStateMachine } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -179,6 +179,17 @@ describe('timers', () => {
       await sim.sleep(1000)
       expect(emitted(seen)).toHaveLength(4)
     })
+  })
+})
+
+test('an id is no more than its text: toString cancels nothing that was not set under it', async () => {
+  const machine = machineOf({
+    initial: 'a', states: { a: { on: { go: { actions: [cancel('toString'), raise({ type: 'later' }, { id: 'constructor', delay: 1 })] }, later: 'b' } }, b: { entry: told('b') } },
+  })
+  await withStage(machine, {}, async ({ sim, send: event, seen }) => {
+    await event('go')
+    await sim.sleep(5)
+    expect(emitted(seen)).toEqual([{ type: 'b' }])
   })
 })
 
