@@ -5,25 +5,58 @@ import { tableOf } from './report.ts'
 import type { Row } from './report.ts'
 import { QUICK, THOROUGH } from './rounds.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, document: { type: 'boolean', default: false } },
-})
-const unknown = positionals.filter(name => benchmarks[name] === undefined)
-if (unknown.length > 0) throw new Error(`There is no benchmark ${unknown.join(', ')}: there are ${Object.keys(benchmarks).join(', ')}`)
-if (values.document && (values.quick || positionals.length > 0)) throw new Error('What is documented is a whole run: leave out --quick and names')
+const USAGE = `usage: npm run bench -- [NAME ...] [--quick] [--json]
+       npm run bench -- --document [--json]
+Measures, beside other runtimes, and prints a table: all, or what is named of ${Object.keys(benchmarks).join(', ')}.
+With --quick in fewer and shorter rounds, with --json one object a line. With --document it writes docs/performance.md, of a whole run.
+Ends with 2 for arguments that it does not know.`
 
-const rows: Row[] = []
-const peers = openPeers()
-try {
-  for (const [name, benchmark] of Object.entries(benchmarks)) {
-    if (positionals.length > 0 && !positionals.includes(name)) continue
-    const measured = await benchmark(values.quick ? QUICK : THOROUGH, peers)
-    if (values.json) for (const row of measured) console.log(JSON.stringify(row))
-    rows.push(...measured)
-  }
-} finally {
-  for (const peer of peers) await peer.close()
+interface Arguments {
+  readonly names: readonly string[]
+  readonly json: boolean
+  readonly quick: boolean
+  readonly document: boolean
+  readonly help: boolean
 }
-if (!values.json) console.log(tableOf(rows))
-if (values.document) document(rows)
+
+function parse(): Arguments | string {
+  try {
+    const { values, positionals: names } = parseArgs({ allowPositionals: true, options: {
+      json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, document: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    } })
+    const unknown = names.filter(name => !Object.hasOwn(benchmarks, name))
+    if (unknown.length > 0) return `There is no benchmark ${unknown.join(', ')}`
+    if (values.document && (values.quick || names.length > 0)) return 'What is documented is a whole run: leave out --quick and names'
+    return { names, ...values }
+  } catch (error) {
+    return error instanceof Error ? error.message : 'The arguments cannot be read'
+  }
+}
+
+async function measure({ names, json, quick, document: documented }: Arguments): Promise<void> {
+  const rows: Row[] = []
+  const peers = openPeers()
+  try {
+    for (const [name, benchmark] of Object.entries(benchmarks)) {
+      if (names.length > 0 && !names.includes(name)) continue
+      const measured = await benchmark(quick ? QUICK : THOROUGH, peers)
+      if (json) for (const row of measured) console.log(JSON.stringify(row))
+      rows.push(...measured)
+    }
+  } finally {
+    for (const peer of peers) await peer.close()
+  }
+  if (!json) console.log(tableOf(rows))
+  if (documented) document(rows)
+}
+
+const parsed = parse()
+if (typeof parsed === 'string') {
+  console.error(`${parsed}\n${USAGE}`)
+  process.exitCode = 2
+} else if (parsed.help) {
+  console.log(USAGE)
+} else {
+  await measure(parsed)
+}

@@ -15,22 +15,34 @@ interface Arguments {
   readonly runs: number
   readonly json: boolean
   readonly mutants: boolean
+  readonly help: boolean
 }
 
 function parse(): Arguments | string {
   try {
-    const { values } = parseArgs({ options: {
+    const { values } = parseArgs({ args: withValues(process.argv.slice(2)), options: {
       seed: { type: 'string', default: '1' }, runs: { type: 'string', default: '1000' },
-      json: { type: 'boolean', default: false }, mutants: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false }, mutants: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
     } })
-    const { json, mutants } = values
+    const { json, mutants, help } = values
     const [seed, runs] = [wholeNumber(values.seed), wholeNumber(values.runs)]
     if (seed === undefined) return `--seed takes a whole number from 0, not ${JSON.stringify(values.seed)}`
     if (runs === undefined || runs < 1) return `--runs takes a whole number from 1, not ${JSON.stringify(values.runs)}`
-    return { seed, runs, json, mutants }
+    return { seed, runs, json, mutants, help }
   } catch (error) {
     return error instanceof Error ? error.message : 'The arguments cannot be read'
   }
+}
+
+/** Joins an option that takes a number to what follows it: else one that begins with a dash is taken for an option of its own. */
+function withValues(args: readonly string[]): string[] {
+  const joined: string[] = []
+  for (const arg of args) {
+    const option = joined.at(-1)
+    if (arg.startsWith('-') && (option === '--seed' || option === '--runs')) joined.splice(-1, 1, `${option}=${arg}`)
+    else joined.push(arg)
+  }
+  return joined
 }
 
 function wholeNumber(text: string): number | undefined {
@@ -74,6 +86,8 @@ const parsed = parse()
 if (typeof parsed === 'string') {
   console.error(`${parsed}\n${USAGE}`)
   process.exitCode = 2
+} else if (parsed.help) {
+  console.log(USAGE)
 } else {
   process.exitCode = await (parsed.mutants ? hunt(parsed) : simulate(parsed)) ? 0 : 1
 }

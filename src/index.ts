@@ -17,7 +17,8 @@ import { platformHost } from './runtime/platform.ts'
 
 /**
  * Makes a node in this process, under a NodeID of its own. Needs no service, no file and no configuration. Rejects with
- * `invalid-argument` for a setting that is no positive, finite number, and as its transport does when that can't be opened.
+ * `invalid-argument` for a setting that is no positive, finite number, or a transport that lacks `open`, `dial` or `close`; and as its
+ * transport does when that can't be opened.
  */
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
   // The name is an Ed25519 public key. Its secret would sign handshakes; no transport here asks for one.

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -64,6 +65,36 @@ describe('work that is not completed is no number', () => {
 
   test('a wrong answer', async () => {
     await expect(answered(3, async n => n === 7 ? 8 : n)(10)).rejects.toThrow('of 10, 9 arrived')
+  })
+})
+
+describe('npm run bench', () => {
+  function run(...args: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+    return new Promise(resolve => {
+      const child = execFile(process.execPath, ['--expose-gc', join(import.meta.dirname, '../bench/run.ts'), ...args], (_error, stdout, stderr) =>
+        resolve({ code: child.exitCode, stdout, stderr }))
+    })
+  }
+
+  test.each([
+    [['--nonsense'], "Unknown option '--nonsense'"],
+    [['ask', 'nonsense', 'toString'], 'There is no benchmark nonsense, toString'],
+    [['--document', '--quick'], 'leave out --quick'],
+    [['--document', 'ask'], 'leave out --quick and names'],
+  ])('refuses %j', async (args, problem) => {
+    const { code, stdout, stderr } = await run(...args)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(problem)
+    expect(stderr).toMatch(/\nusage: npm run bench -- /)
+    // No trace of the stack.
+    expect(stderr).not.toContain('.ts:')
+  })
+
+  test('says how it is used, and which benchmarks there are', async () => {
+    const { code, stdout, stderr } = await run('--help')
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^usage: npm run bench -- /)
+    for (const name of Object.keys(ROWS)) expect(stdout).toContain(name)
   })
 })
 

@@ -1,4 +1,4 @@
-import { copyData, freezeData } from './data.ts'
+import { copyData, freezeData, isRecord } from './data.ts'
 import { Fault } from './errors.ts'
 
 /** What becomes of a message that finds its mailbox full. Whichever is lost is a dead letter, and its asker is told `mailbox-full`. */
@@ -46,7 +46,7 @@ const PLAIN: MailboxDefinition = { capacity: 65_536, overflow: 'reject', priorit
 export function mailboxesOf(mailboxes: Mailboxes<unknown> | undefined, fault: (problem: string) => Fault): readonly (MailboxDefinition | undefined)[] {
   const definitions: (MailboxDefinition | undefined)[] = [PLAIN]
   if (mailboxes === undefined) return definitions
-  if (typeof mailboxes !== 'object' || mailboxes === null) throw fault('mailboxes must be an object such as { 0: { capacity: 100 }, 1: { priority: 1 } }')
+  if (!isRecord(mailboxes)) throw fault('mailboxes must be an object such as { 0: { capacity: 100 }, 1: { priority: 1 } }')
   for (const [text, options] of Object.entries(mailboxes)) {
     const id = Number(text)
     if (!/^(?:0|[1-9]\d?)$/.test(text) || id >= MAILBOX_LIMIT) throw fault(`there is no mailbox ${JSON.stringify(text)}: mailboxes are numbered from 0 to ${MAILBOX_LIMIT - 1}`)
@@ -57,7 +57,9 @@ export function mailboxesOf(mailboxes: Mailboxes<unknown> | undefined, fault: (p
 }
 
 function definitionOf(id: number, options: MailboxOptions<unknown>, fault: (problem: string) => Fault): MailboxDefinition {
-  if (typeof options !== 'object' || options === null) throw fault(`mailbox ${id} must be an object such as { capacity: 100 }`)
+  if (!isRecord(options)) throw fault(`mailbox ${id} must be an object such as { capacity: 100 }`)
+  const stray = Object.keys(options).find(field => !Object.hasOwn(PLAIN, field))
+  if (stray !== undefined) throw fault(`mailbox ${id} has no field ${JSON.stringify(stray)}; it has ${Object.keys(PLAIN).join(', ')}`)
   const { capacity = PLAIN.capacity, overflow = PLAIN.overflow, priority = PLAIN.priority } = options
   if (!Number.isSafeInteger(capacity) || capacity < 1) throw fault(`the capacity of mailbox ${id} must be a whole number from 1`)
   if (!OVERFLOWS.includes(overflow)) throw fault(`the overflow of mailbox ${id} must be one of ${OVERFLOWS.join(', ')}`)

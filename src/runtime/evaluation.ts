@@ -6,7 +6,13 @@ import type { RuleTree } from '../core/rule.ts'
 export interface Gatherer {
   /** What the next action sees. */
   readonly environment: object
-  take(effect: unknown): void
+  /** `action` is the one that answered it, to be named if it won't do. */
+  take(effect: unknown, action: Named): void
+}
+
+/** A function, as an error names it. */
+export interface Named {
+  readonly name: string
 }
 
 interface Selected {
@@ -63,11 +69,11 @@ function run(rule: RuleTree, args: unknown, trigger: object, config: unknown, in
 }
 
 /** Takes what an action answered. Answers whether it did not decline. */
-function gather(result: unknown, action: { readonly name: string }, into: Gatherer, trace: string[] | undefined): boolean {
+function gather(result: unknown, action: Named, into: Gatherer, trace: string[] | undefined): boolean {
   if (result === undefined) return false
   // Looked at only if it is asked for: a function's name costs more than the rest of this.
   trace?.push(action.name)
-  if (Array.isArray(result)) for (const effect of result) into.take(effect)
-  else into.take(result)
+  if (Array.isArray(result)) for (const effect of result) into.take(effect, action)
+  else into.take(result, action)
   return true
 }

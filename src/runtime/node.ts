@@ -279,12 +279,20 @@ interface AnySpawnOptions {
   readonly supervision?: Supervision
 }
 
-function settings({ askDeadline = 30_000, startDeadline = 30_000, releaseDeadline = 5_000, outbox = 65_536 }: NodeOptions) {
+function settings({ askDeadline = 30_000, startDeadline = 30_000, releaseDeadline = 5_000, outbox = 65_536, transport }: NodeOptions) {
   for (const [name, value] of Object.entries({ askDeadline, startDeadline, releaseDeadline })) {
     if (!(value > 0 && value < Infinity)) throw new Fault('invalid-argument', `${name} must be a positive number of milliseconds, not ${value}`)
   }
   if (!Number.isSafeInteger(outbox) || outbox < 1) throw new Fault('invalid-argument', `outbox must be a whole number from 1, not ${outbox}`)
+  if (transport !== undefined && !isTransport(transport)) {
+    throw new Fault('invalid-argument', 'transport must be an object with the functions open, dial and close, such as memoryNetwork().transport(). Without other nodes, leave it out')
+  }
   return { askDeadline, startDeadline, releaseDeadline, outbox }
+}
+
+function isTransport(value: unknown): value is Transport {
+  if (typeof value !== 'object' || value === null) return false
+  return ['open', 'dial', 'close'].every(name => typeof Reflect.get(value, name) === 'function')
 }
 
 function principalID(principal: Client | EngineID): EngineID {

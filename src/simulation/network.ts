@@ -1,3 +1,4 @@
+import { isRecord } from '../core/data.ts'
 import type { NodeID } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import type { Link, LinkEvents, Transport, TransportEvents } from '../transports/transport.ts'
@@ -19,11 +20,15 @@ export interface NetworkOptions {
 
 type Conditions = Required<NetworkOptions>
 
+const CALM: Conditions = { delay: [1, 10], loss: 0, duplication: 0, window: 64 }
+
 /** A network whose links lose, repeat and delay frames, and break, by the seed and in virtual time. It keeps their order. */
 export class SeededNetwork {
   readonly #agenda: Agenda
   readonly #random: SeededRandom
   readonly #ports = new Map<NodeID, Port>()
+  /** All that ever were on it: a node that crashed may be cut off before its next life. */
+  readonly #members = new Set<NodeID>()
   readonly #tell: (kind: 'partition' | 'heal' | 'network', detail: string) => void
   readonly #sides: ReadonlySet<NodeID>[] = []
   #conditions: Conditions
@@ -33,7 +38,7 @@ export class SeededNetwork {
     this.#agenda = agenda
     this.#random = random
     this.#tell = tell
-    this.#conditions = conditionsOf({ delay: [1, 10], loss: 0, duplication: 0, window: 64 }, options)
+    this.#conditions = conditionsOf(CALM, options)
   }
 
   /** Carries otherwise from now on, as far as it is told. Throws `invalid-argument`. */
@@ -46,9 +51,16 @@ export class SeededNetwork {
     return this.#conditions.window
   }
 
-  /** Cuts these nodes off from all others until {@link heal}: what is under way is lost, links close after a while, dials fail. */
+  /**
+   * Cuts these nodes off from all others until {@link heal}: what is under way is lost, links close after a while, dials fail. Throws
+   * `invalid-argument` for a node that never joined.
+   */
   partition(nodes: Iterable<{ readonly id: NodeID }>): void {
-    const side = new Set(Array.from(nodes, ({ id }) => id))
+    if (typeof nodes?.[Symbol.iterator] !== 'function') throw new Fault('invalid-argument', 'What is cut off is a list of nodes, such as partition([node])')
+    const side = new Set(Array.from(nodes, node => node?.id))
+    for (const id of side) {
+      if (!this.#members.has(id)) throw new Fault('invalid-argument', `Only nodes that joined this network, by createNode({ network }), can be cut off from it, and not ${id}`)
+    }
     this.#sides.push(side)
     this.#tell('partition', [...side].join(', '))
     for (const port of this.#ports.values()) port.cut(peer => !this.#isOpen(port.self, peer))
@@ -58,6 +70,11 @@ export class SeededNetwork {
   heal(): void {
     this.#sides.length = 0
     this.#tell('heal', '')
+  }
+
+  /** Whether it is a network of the simulation with that agenda. */
+  isOn(agenda: Agenda): boolean {
+    return this.#agenda === agenda
   }
 
   /** A transport for one life of that node. */
@@ -71,6 +88,7 @@ export class SeededNetwork {
   enter(port: Port): void {
     if (this.#ports.has(port.self)) throw new Fault('invalid-argument', 'That node is on this network already')
     this.#ports.set(port.self, port)
+    this.#members.add(port.self)
   }
 
   leave(port: Port): void {
@@ -260,8 +278,11 @@ class End implements Link {
 }
 
 function conditionsOf(before: Conditions, options: NetworkOptions): Conditions {
+  if (!isRecord(options)) throw new Fault('invalid-argument', 'What a network is told must be a plain object, such as { loss: 0.1 }')
+  const stray = Object.keys(options).find(field => !Object.hasOwn(CALM, field))
+  if (stray !== undefined) throw new Fault('invalid-argument', `A network has no setting ${JSON.stringify(stray)}; it has ${Object.keys(CALM).join(', ')}`)
   const { delay, loss, duplication, window } = { ...before, ...options }
-  const [least, most] = delay
+  const [least, most] = Array.isArray(delay) ? delay : [NaN, NaN]
   if (!(least >= 0 && most >= least && most < Infinity)) throw new Fault('invalid-argument', 'A delay is two numbers of milliseconds, the second not below the first')
   if (!(loss >= 0 && loss <= 1 && duplication >= 0 && duplication <= 1)) throw new Fault('invalid-argument', 'Loss and duplication are parts of all frames: from 0 to 1')
   if (!Number.isSafeInteger(window) || window < 1) throw new Fault('invalid-argument', 'A window is a whole number of frames from 1')

@@ -30,7 +30,7 @@ export interface Network {
   change(options: NetworkOptions): void
   /**
    * Cuts these nodes off from all others until {@link heal}: what is under way is lost, links close after a while, dials fail. Several
-   * partitions add up.
+   * partitions add up. Throws `invalid-argument` for a node that never joined this network.
    */
   partition(nodes: Iterable<Node>): void
   /** Ends all partitions. Links that were cut stay closed: nodes dial again. */
@@ -209,7 +209,7 @@ export class Simulation {
   #live(options: SimulatedNodeOptions, label: string, id: NodeID): Node {
     const host = new SeededHost(this.#agenda)
     const { network, ...settings } = options
-    const port = network instanceof SeededNetwork ? network.port(id, host) : undefined
+    const port = network === undefined ? undefined : this.#own(network).port(id, host)
     const boot = bytesToHex(this.#random.bytes(16))
     const node = new RuntimeNode({ id, boot, host, options: port === undefined ? settings : { transport: port, ...settings }, freeze: true })
     this.#lives.set(node, { label, host, options, port })
@@ -219,6 +219,12 @@ export class Simulation {
       this.#tell(label, event)
     })
     return node
+  }
+
+  #own(network: Network): SeededNetwork {
+    if (!(network instanceof SeededNetwork)) throw new Fault('invalid-argument', 'network must be what simulation.network() answers')
+    if (network.isOn(this.#agenda)) return network
+    throw new Fault('invalid-argument', 'This network is of another simulation: a node joins one that network() of its own simulation made')
   }
 
   #lifeOf(node: Node): Life {

@@ -25,4 +25,14 @@ describe('what a family says of its mailboxes', () => {
     for (const part of [kept, kept.last, kept.list, kept.list[0]]) expect(Object.isFrozen(part)).toBe(true)
     expect(() => read({ 1: { state: { f: () => 1 } } })).toThrow(expect.objectContaining({ code: 'not-encodable' }))
   })
+
+  test('a field or a form that it does not have is refused, and those there are are named', () => {
+    const refused = (mailboxes: unknown) => expect(() => read(mailboxes as Mailboxes<unknown>))
+    refused({ 1: { capcity: 3 } }).toThrow(expect.objectContaining({
+      code: 'invalid-definition', message: 'mailbox 1 has no field "capcity"; it has capacity, overflow, priority, state',
+    }))
+    for (const mailboxes of [[], [{ capacity: 3 }], null, 'none', new Map()]) refused(mailboxes).toThrow(/^mailboxes must be an object/)
+    for (const options of [[], null, 3, new Map()]) refused({ 0: options }).toThrow(/^mailbox 0 must be an object/)
+    refused({ 16: {} }).toThrow(/^there is no mailbox "16"/)
+  })
 })

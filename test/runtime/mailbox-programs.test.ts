@@ -198,7 +198,7 @@ class Office {
         acquire: () => slowness === 0 ? {} : this.sim.sleep(slowness).then(() => ({})),
         release: () => slowness === 0 ? undefined : this.sim.sleep(slowness),
       },
-      mailboxes: mailboxes as unknown as Mailboxes<{ n: number }>,
+      mailboxes: { ...mailboxes } as unknown as Mailboxes<{ n: number }>,
       children: () => [kid],
       supervision: { ...kids, strategy },
       ...keepsChildren ? { keepsChildren: true as const } : {},

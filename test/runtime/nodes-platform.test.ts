@@ -77,6 +77,18 @@ describe('nodes on the platform', () => {
     expect(node.counters().queued).toBe(0)
   })
 
+  test('createNode rejects for what is no transport, and says what one needs', async () => {
+    const whole = { open: () => {}, dial: () => {}, close: () => {} }
+    const lacking = Object.keys(whole).map(name => ({ ...whole, [name]: undefined }))
+    for (const transport of [{}, null, 'memory', memoryNetwork(), ...lacking]) {
+      await expect(createNode({ transport: transport as Transport })).rejects.toMatchObject({
+        name: 'Fault', code: 'invalid-argument', message: expect.stringMatching(/^transport must .*open, dial and close/),
+      })
+    }
+    await using node = await createNode({ transport: whole })
+    expect(node.counters().queued).toBe(0)
+  })
+
   test('S31: a process whose nodes have links and nothing to say ends, though nobody stops them', async () => {
     const program = `
       import { createNode, identityManagement, localMemory, memoryNetwork } from './src/index.ts'

@@ -106,6 +106,40 @@ describe('steps', () => {
     })
   })
 
+  test.each([
+    ['a function', () => () => reply({ n: 1 })],
+    ['a function', () => [send]],
+    ['a number', () => 4711],
+    ['a string', () => 'hush 4711'],
+    ['a bigint', () => 4711n],
+    ['a symbol', () => Symbol('hush 4711')],
+    ['a boolean', () => true],
+    ['null', () => null],
+    ['null', () => [null]],
+    ['undefined in an array', () => [undefined]],
+    ['an array in an array', () => [[update({ log: [], kept: [], children: 4711 })]]],
+    ['an object that none', () => ({ hush: 4711 })],
+    ['an object that none', () => ({ effect: 4711 })],
+    ['a promise', () => Promise.resolve(4711)],
+    ['a promise', () => [Promise.resolve(4711)]],
+  ])('S11: an action that returns no effect but %s is told so, by its name, and not what is in it', async (what, make) => {
+    const texts: string[] = []
+    const forgetful = () => Reflect.apply(make, undefined, [])
+    const nameless = Object.defineProperty(() => forgetful(), 'name', { value: '' })
+    for (const putRules of [always(forgetful), rule(() => true, nameless)]) {
+      await withBox({ putRules: putRules as unknown as Rules<Box, Told<BoxProtocol, 'Put'>> }, async (to, { sim, node, events }) => {
+        node.client('a').tell(to, { type: 'Put', n: 0 })
+        await sim.sleep(5)
+        const dead = events.find(e => e.kind === 'dead-letter')
+        expect(dead).toMatchObject({ reason: 'crashed', error: { code: 'invalid-effect' } })
+        texts.push(dead?.error instanceof Error ? dead.error.message : '')
+      })
+    }
+    expect(texts[0]).toMatch(new RegExp(`^the action forgetful returned ${what}`))
+    expect(texts[1]).toMatch(new RegExp(`^an action returned ${what}`))
+    expect(texts.join()).not.toMatch(/hush|4711/)
+  })
+
   test('S11: a guard that throws or answers with a promise crashes the step', async () => {
     for (const guard of [() => { throw new Error('no') }, () => Promise.resolve(1)]) {
       await withBox({ putRules: rule<Box, Told<BoxProtocol, 'Put'>, unknown>(guard, () => []) }, async (to, { sim, node, events }) => {

@@ -49,13 +49,21 @@ describe('npm run simulate', () => {
     [['nonsense'], 'nonsense'],
     [['--runs', '0'], '--runs takes a whole number from 1'],
     [['--runs', '1.5'], '--runs takes a whole number from 1'],
-    [['--seed', '-1'], '--seed'],
+    [['--seed', '-1'], '--seed takes a whole number from 0, not "-1"'],
+    [['--seed', '--json'], '--seed takes a whole number from 0, not "--json"'],
+    [['--seed=-1'], '--seed takes a whole number from 0, not "-1"'],
+    [['--runs', '-5'], '--runs takes a whole number from 1, not "-5"'],
+    [['--json', '--seed'], "'--seed <value>' argument missing"],
     [['--seed', '99999999999999999999'], '--seed takes a whole number from 0'],
   ])('refuses %j', async (args, problem) => {
     const { code, stdout, stderr } = await run(...args)
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toContain(problem)
     expect(stderr).toContain('usage:')
+  })
+
+  test('says how it is used', async () => {
+    expect(await run('--help')).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^usage: npm run simulate -- \[--seed N\]/) })
   })
 })
 

@@ -2,11 +2,15 @@ import { setImmediate } from 'node:timers'
 import { describe, expect, test } from 'vitest'
 import { formatIdentityName } from '../../src/crypto/identity-name.ts'
 import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'
+import { memoryNetwork } from '../../src/index.ts'
+import type { Node } from '../../src/index.ts'
 import { Agenda } from '../../src/simulation/agenda.ts'
 import { SeededHost } from '../../src/simulation/host.ts'
 import { SeededNetwork } from '../../src/simulation/network.ts'
 import type { NetworkOptions, Port } from '../../src/simulation/network.ts'
 import { SeededRandom } from '../../src/simulation/random.ts'
+import { simulate } from '../../src/simulation.ts'
+import type { Network } from '../../src/simulation.ts'
 import type { Link, LinkEvents } from '../../src/transports/transport.ts'
 import { transportCompliance } from '../transports/compliance.ts'
 
@@ -159,8 +163,39 @@ describe('a simulated network', () => {
   })
 
   test('refuses what is no network', () => {
-    for (const options of [{ loss: 2 }, { duplication: -1 }, { delay: [5, 1] as const }, { window: 0 }]) {
-      expect(() => new Wires(1, options)).toThrow(expect.objectContaining({ code: 'invalid-argument' }))
+    for (const options of [{ loss: 2 }, { duplication: -1 }, { delay: [5, 1] as const }, { delay: 5 }, { delay: null }, { window: 0 }, null, 0.1, [], new Map()]) {
+      expect(() => new Wires(1, options as NetworkOptions)).toThrow(expect.objectContaining({ code: 'invalid-argument' }))
     }
+  })
+
+  test('refuses a setting that it does not have, and names those it has', () => {
+    const problem = expect.objectContaining({ code: 'invalid-argument', message: 'A network has no setting "los"; it has delay, loss, duplication, window' })
+    const network = simulate({ seed: 1 }).network()
+    expect(() => simulate({ seed: 1 }).network({ los: 0.1 } as NetworkOptions)).toThrow(problem)
+    expect(() => network.change({ los: 0.1 } as NetworkOptions)).toThrow(problem)
+  })
+
+  test('is joined by nodes of its own simulation alone', () => {
+    const [here, there] = [simulate({ seed: 1 }), simulate({ seed: 2 })]
+    const join = (network: unknown) => () => here.createNode({ network: network as Network })
+    for (const network of [{}, null, memoryNetwork()]) expect(join(network)).toThrow(expect.objectContaining({ code: 'invalid-argument', message: expect.stringContaining('simulation.network()') }))
+    expect(join(there.network())).toThrow(expect.objectContaining({ code: 'invalid-argument', message: expect.stringContaining('another simulation') }))
+    expect(join(here.network())).not.toThrow()
+  })
+
+  test('cuts off none but nodes that joined it, in whichever life', () => {
+    const sim = simulate({ seed: 1 })
+    const [network, other] = [sim.network(), sim.network()]
+    const [a, b, alone] = [sim.createNode({ network }), sim.createNode({ network: other }), sim.createNode()]
+    const fates: string[] = []
+    sim.observe((_node, { kind }) => fates.push(kind))
+    for (const nodes of [[b], [alone], [a, b], [undefined], a, null, 'a']) {
+      expect(() => network.partition(nodes as Node[])).toThrow(expect.objectContaining({ code: 'invalid-argument' }))
+    }
+    expect(fates).toEqual([])
+    sim.crash(a)
+    network.partition([a])
+    network.partition([sim.restart(a)])
+    expect(fates).toEqual(['crash', 'partition', 'restart', 'partition'])
   })
 })
