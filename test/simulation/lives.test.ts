@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { keep, reply, send, timer } from '../../src/index.ts'
 import type { EngineRef } from '../../src/index.ts'
 import { simulate } from '../../src/simulation.ts'
-import { box } from '../runtime/box.ts'
+import { box, outcomeOf } from '../runtime/box.ts'
 import type { BoxProtocol } from '../runtime/box.ts'
 
 describe('a node that crashes', () => {
@@ -28,6 +28,34 @@ describe('a node that crashes', () => {
       expect(sim.traceHash()).toBe(hash)
     })
     expect(() => sim.crash(node)).toThrow(expect.objectContaining({ code: 'not-found' }))
+  })
+
+  test('S60: an ask from elsewhere ends when its link is seen to be lost, or by its deadline; one of its own clients never does', async () => {
+    const ends = async (delay: readonly [number, number], deadline: number) => {
+      const sim = simulate({ seed: 3 })
+      const network = sim.network({ delay: [1, 1] })
+      const [here, there] = [sim.createNode({ network }), sim.createNode({ network })]
+      return sim.run(async () => {
+        const far = await there.spawn(box({ get: t => keep(t.replyTo) }), { name: 'far' })
+        const asked = outcomeOf(here.client('c').ask(far, { type: 'GetRequest', n: 1 }, { deadline }))
+        await sim.sleep(50)
+        network.change({ delay })
+        const start = sim.time
+        sim.crash(there)
+        return [await asked, Math.round(sim.time - start)]
+      })
+    }
+    expect(await ends([20, 20], 1_000)).toEqual(['unreachable', 20])
+    expect(await ends([200, 200], 100)).toEqual(['deadline', 50])
+
+    const sim = simulate({ seed: 3 })
+    const node = sim.createNode()
+    await expect(sim.run(async () => {
+      const near = await node.spawn(box({ get: t => keep(t.replyTo) }), { name: 'near' })
+      const asked = node.client('c').ask(near, { type: 'GetRequest', n: 1 }, { deadline: 100 })
+      sim.crash(node)
+      await asked
+    })).rejects.toMatchObject({ code: 'not-available', message: expect.stringMatching(/^The scenario waits for something/) })
   })
 
   test('S32: begins again under its name, with nothing on it and a boot epoch of its own; others reach it', async () => {
