@@ -6,13 +6,7 @@ import type { RuleTree } from '../core/rule.ts'
 export interface Gatherer {
   /** What the next action sees. */
   readonly environment: object
-  /** `action` is the one that answered it, to be named if it won't do. */
-  take(effect: unknown, action: Named): void
-}
-
-/** A function, as an error names it. */
-export interface Named {
-  readonly name: string
+  take(effect: unknown): void
 }
 
 interface Selected {
@@ -69,11 +63,21 @@ function run(rule: RuleTree, args: unknown, trigger: object, config: unknown, in
 }
 
 /** Takes what an action answered. Answers whether it did not decline. */
-function gather(result: unknown, action: Named, into: Gatherer, trace: string[] | undefined): boolean {
+function gather(result: unknown, action: { readonly name: string }, into: Gatherer, trace: string[] | undefined): boolean {
   if (result === undefined) return false
   // Looked at only if it is asked for: a function's name costs more than the rest of this.
   trace?.push(action.name)
-  if (Array.isArray(result)) for (const effect of result) into.take(effect, action)
-  else into.take(result, action)
+  if (Array.isArray(result)) for (const effect of result) into.take(effect)
+  else into.take(result)
   return true
+}
+
+/**
+ * Adds to an error about an effect whose rule it was, by its action where there is but one. Looked for when a step has failed: to keep track
+ * of it would slow down those that don't.
+ */
+export function located(error: unknown, rules: RuleTree | undefined): unknown {
+  if (!(error instanceof Fault) || error.code !== 'invalid-effect') return error
+  const name: unknown = (rules?.unguarded ?? (rules?.actions.length === 1 ? rules.actions[0] : undefined))?.name
+  return typeof name === 'string' && name !== '' ? new Fault(error.code, `${error.message} (in the rule with the action ${name})`) : error
 }

@@ -10,7 +10,7 @@ import { isPromise } from '../core/promise.ts'
 import type { MailboxID } from '../core/trigger.ts'
 import { parseConfig } from './config.ts'
 import { Envelope, nameOf } from './envelope.ts'
-import type { Gatherer, Named } from './evaluation.ts'
+import type { Gatherer } from './evaluation.ts'
 import { NOTHING } from './instance.ts'
 import type { EngineInstance } from './instance.ts'
 
@@ -139,8 +139,8 @@ export class StepPlan implements Gatherer {
    * Checks an effect and takes it in. Throws `invalid-effect`, `not-encodable`, `invalid-argument` (a child's config) or
    * `invalid-definition` (two children of one id), which crashes the step: nothing of it happens.
    */
-  take(effect: Fields | null | undefined, action: Named): void {
-    if (typeof effect !== 'object' || effect === null || typeof effect.effect !== 'string') throw noEffect(effect, action)
+  take(effect: Fields | null | undefined): void {
+    if (typeof effect !== 'object' || effect === null || typeof effect.effect !== 'string') throw noEffect(effect)
     switch (effect.effect) {
       case 'update':
         if (typeof effect.environment !== 'object' || effect.environment === null) throw invalid('update: the environment must be an object')
@@ -316,10 +316,9 @@ function invalid(problem: string): Fault {
 }
 
 /** Says what an action returned instead of an effect, and nothing of what it holds: that may be a secret. */
-function noEffect(value: unknown, { name }: Named): Fault {
-  const who = typeof name === 'string' && name !== '' ? `the action ${name}` : 'an action'
-  if (isPromise(value)) return invalid(`${who} returned a promise: use task for what takes time`)
-  return invalid(`${who} returned ${kindOf(value)}, which is no effect: return what update, send, reply and the like make, one or an array of them`)
+function noEffect(value: unknown): Fault {
+  if (isPromise(value)) return invalid('an action returned a promise: use task for what takes time')
+  return invalid(`an action returned ${kindOf(value)}, which is no effect: return what update, send, reply and the like make, one or an array of them`)
 }
 
 function kindOf(value: unknown): string {

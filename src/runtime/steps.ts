@@ -6,7 +6,7 @@ import type { Deadlines } from './deadlines.ts'
 import type { Delivery, DeliveryParts } from './delivery.ts'
 import { Envelope } from './envelope.ts'
 import type { SignalBody } from './envelope.ts'
-import { evaluate } from './evaluation.ts'
+import { evaluate, located } from './evaluation.ts'
 import type { EngineInstance } from './instance.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { SHOWN, visible } from './observation.ts'
@@ -139,7 +139,8 @@ export class Steps {
         return false
       }
       plan.finish()
-    } catch (error) {
+    } catch (thrown) {
+      const error = located(thrown, rules)
       plan.clear()
       if (envelope !== undefined) this.#delivery.deadLetter(envelope, 'crashed', error)
       this.#lifecycle.crash(instance, error)

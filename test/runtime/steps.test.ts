@@ -135,8 +135,8 @@ describe('steps', () => {
         texts.push(dead?.error instanceof Error ? dead.error.message : '')
       })
     }
-    expect(texts[0]).toMatch(new RegExp(`^the action forgetful returned ${what}`))
     expect(texts[1]).toMatch(new RegExp(`^an action returned ${what}`))
+    expect(texts[0]).toBe(`${texts[1]} (in the rule with the action forgetful)`)
     expect(texts.join()).not.toMatch(/hush|4711/)
   })
 

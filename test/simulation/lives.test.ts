@@ -30,7 +30,7 @@ describe('a node that crashes', () => {
     expect(() => sim.crash(node)).toThrow(expect.objectContaining({ code: 'not-found' }))
   })
 
-  test('S58: an ask from elsewhere ends when its link is seen to be lost, or by its deadline; one of its own clients never does', async () => {
+  test('S60: an ask from elsewhere ends when its link is seen to be lost, or by its deadline; one of its own clients never does', async () => {
     const ends = async (delay: readonly [number, number], deadline: number) => {
       const sim = simulate({ seed: 3 })
       const network = sim.network({ delay: [1, 1] })
