@@ -52,13 +52,13 @@ export const mutants: readonly Mutant[] = [
   // ── steps ──────────────────────────────────────────────────────────────────────────────────────────────────────
   {
     name: 'effects before commit', file: 'src/runtime/steps.ts', within: 100,
-    find: '} catch (error) {\n      plan.clear()',
-    replace: '} catch (error) {\n      for (const message of plan.messages) if (message instanceof Envelope) this.#delivery.tell(message)\n      plan.clear()',
+    find: 'const error = located(thrown, rules)\n      plan.clear()',
+    replace: 'const error = located(thrown, rules)\n      for (const message of plan.messages) if (message instanceof Envelope) this.#delivery.tell(message)\n      plan.clear()',
   },
   {
     name: 'observer that sees an uncommitted step', file: 'src/runtime/steps.ts', within: 20,
-    find: '} catch (error) {\n      plan.clear()',
-    replace: "} catch (error) {\n      this.#observation.note(this.#scheduler.now(), { kind: 'step', engine: instance.id, on, trigger: name, rules: [] })\n      plan.clear()",
+    find: 'const error = located(thrown, rules)\n      plan.clear()',
+    replace: "const error = located(thrown, rules)\n      this.#observation.note(this.#scheduler.now(), { kind: 'step', engine: instance.id, on, trigger: name, rules: [] })\n      plan.clear()",
   },
   {
     name: 'sender taken from the message', file: 'src/runtime/steps.ts', within: 5,
