@@ -52,8 +52,9 @@ export class Model {
   passBy(number: number, isCertain = true): void {
     for (const [other, mailbox] of this.mailboxes.entries()) {
       const isPassed = other !== number && mailbox.next !== undefined
-      if (isPassed) mailbox.atMost++
-      else if (isCertain || mailbox.next === undefined) mailbox.atMost = 0
+      // What comes past all mailboxes passes the one it seems to be of, too.
+      if (isPassed || (!isCertain && mailbox.next !== undefined)) mailbox.atMost++
+      else mailbox.atMost = 0
       if (!isPassed) mailbox.atLeast = 0
       else if (isCertain) mailbox.atLeast++
     }
