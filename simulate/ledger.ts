@@ -160,10 +160,11 @@ export class Ledger {
     for (const key of requested) model.requested.set(key, 0)
     for (const key of started) model.started.set(key, 0)
     for (const id of watched) {
-      const watch = model.watched.get(formatEngineID(id)) ?? { asked: 0, told: 0, wasThere: true }
+      const watch = model.watched.get(formatEngineID(id)) ?? { asked: 0, told: 0, lives: [] }
       watch.asked++
       // One that is not there yet is told to have ended, and may come to be meanwhile.
-      watch.wasThere &&= this.#modelOf(id)?.wasSpawned === true
+      const watched = this.#modelOf(id)
+      watch.lives.push(watched?.wasSpawned === true ? watched : undefined)
       model.watched.set(formatEngineID(id), watch)
     }
     for (const { child, to, on } of grants) {
@@ -193,9 +194,9 @@ export class Ledger {
     const watch = this.#model(label).watched.get(formatEngineID(engine))
     if (watch === undefined || watch.told >= watch.asked) this.violated('S30', `${label} was told of the end of ${engine.name} more often than it asked`)
     else watch.told++
-    // One that can't be reached may live.
-    const ended = reason === 'unreachable' || watch?.wasThere !== true ? undefined : this.#modelOf(engine)
-    if (ended?.wasSpawned && !ended.isOver) this.violated('S30', `${label} was told of the end of ${ended.label}, which lives`)
+    // One that can't be reached may live; and the news of an end may outlive its node, which then has another engine of that name.
+    if (reason === 'unreachable' || watch === undefined) return
+    if (watch.lives.every(life => life !== undefined && !life.isOver)) this.violated('S30', `${label} was told of the end of ${engine.name}, which lives`)
   }
 
   // ── what is observed ─────────────────────────────────────────────────────────────────────────────────────────

@@ -27,7 +27,8 @@ export class Model {
   /** How often each was heard of. */
   readonly requested = new Map<string, number>()
   readonly started = new Map<string, number>()
-  readonly watched = new Map<string, { asked: number; told: number; wasThere: boolean }>()
+  /** Each that it watches, with the lives that it had then: `undefined` for one that was not there. */
+  readonly watched = new Map<string, { asked: number; told: number; readonly lives: (Model | undefined)[] }>()
 
   constructor(label: string) {
     this.label = label
