@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { commandLine } from '../scripts/command-line.ts'
 import { benchmarks, openPeers } from './benchmarks.ts'
 import { document } from './document.ts'
 import { tableOf } from './report.ts'
@@ -20,21 +21,17 @@ interface Arguments {
 }
 
 function parse(): Arguments | string {
-  try {
-    const { values, positionals: names } = parseArgs({ allowPositionals: true, options: {
-      json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, document: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    } })
-    const unknown = names.filter(name => !Object.hasOwn(benchmarks, name))
-    if (unknown.length > 0) return `There is no benchmark ${unknown.join(', ')}`
-    if (values.document && (values.quick || names.length > 0)) return 'What is documented is a whole run: leave out --quick and names'
-    return { names, ...values }
-  } catch (error) {
-    return error instanceof Error ? error.message : 'The arguments cannot be read'
-  }
+  const { values, positionals: names } = parseArgs({ allowPositionals: true, options: {
+    json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, document: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  } })
+  const unknown = names.filter(name => !Object.hasOwn(benchmarks, name))
+  if (unknown.length > 0) return `There is no benchmark ${unknown.join(', ')}`
+  if (values.document && (values.quick || names.length > 0)) return 'What is documented is a whole run: leave out --quick and names'
+  return { names, ...values }
 }
 
-async function measure({ names, json, quick, document: documented }: Arguments): Promise<void> {
+async function measure({ names, json, quick, document: documented }: Arguments): Promise<boolean> {
   const rows: Row[] = []
   const peers = openPeers()
   try {
@@ -49,14 +46,7 @@ async function measure({ names, json, quick, document: documented }: Arguments):
   }
   if (!json) console.log(tableOf(rows))
   if (documented) document(rows)
+  return true
 }
 
-const parsed = parse()
-if (typeof parsed === 'string') {
-  console.error(`${parsed}\n${USAGE}`)
-  process.exitCode = 2
-} else if (parsed.help) {
-  console.log(USAGE)
-} else {
-  await measure(parsed)
-}
+await commandLine(USAGE, parse, measure)

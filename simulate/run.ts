@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { commandLine } from '../scripts/command-line.ts'
 import { mutants } from './mutants.ts'
 import { shrink } from './search.ts'
 import { findMutants, simulateAll } from './threads.ts'
@@ -19,19 +20,15 @@ interface Arguments {
 }
 
 function parse(): Arguments | string {
-  try {
-    const { values } = parseArgs({ args: withValues(process.argv.slice(2)), options: {
-      seed: { type: 'string', default: '1' }, runs: { type: 'string', default: '1000' },
-      json: { type: 'boolean', default: false }, mutants: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
-    } })
-    const { json, mutants, help } = values
-    const [seed, runs] = [wholeNumber(values.seed), wholeNumber(values.runs)]
-    if (seed === undefined) return `--seed takes a whole number from 0, not ${JSON.stringify(values.seed)}`
-    if (runs === undefined || runs < 1) return `--runs takes a whole number from 1, not ${JSON.stringify(values.runs)}`
-    return { seed, runs, json, mutants, help }
-  } catch (error) {
-    return error instanceof Error ? error.message : 'The arguments cannot be read'
-  }
+  const { values } = parseArgs({ args: withValues(process.argv.slice(2)), options: {
+    seed: { type: 'string', default: '1' }, runs: { type: 'string', default: '1000' },
+    json: { type: 'boolean', default: false }, mutants: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+  } })
+  const { json, mutants, help } = values
+  const [seed, runs] = [wholeNumber(values.seed), wholeNumber(values.runs)]
+  if (seed === undefined) return `--seed takes a whole number from 0, not ${JSON.stringify(values.seed)}`
+  if (runs === undefined || runs < 1) return `--runs takes a whole number from 1, not ${JSON.stringify(values.runs)}`
+  return { seed, runs, json, mutants, help }
 }
 
 /** Joins an option that takes a number to what follows it: else one that begins with a dash is taken for an option of its own. */
@@ -82,12 +79,4 @@ async function hunt({ seed, json }: Arguments): Promise<boolean> {
   return found.every(({ schedules }) => schedules !== null)
 }
 
-const parsed = parse()
-if (typeof parsed === 'string') {
-  console.error(`${parsed}\n${USAGE}`)
-  process.exitCode = 2
-} else if (parsed.help) {
-  console.log(USAGE)
-} else {
-  process.exitCode = await (parsed.mutants ? hunt(parsed) : simulate(parsed)) ? 0 : 1
-}
+await commandLine(USAGE, parse, args => args.mutants ? hunt(args) : simulate(args))

@@ -76,11 +76,6 @@ export class StepPlan implements Gatherer {
   readonly stops: (EngineID | undefined)[] = []
   /** The key under which the message is deferred. */
   deferral: string | undefined
-  /** Whether there is more to carry out than an environment, tells and a reply. */
-  get hasMore(): boolean {
-    return this.#count > 0
-  }
-
   /** Whether the request being handled leaves this engine in this step: it is replied to, or forwarded. */
   isGone = false
 
@@ -127,6 +122,11 @@ export class StepPlan implements Gatherer {
     this.isGone = this.#isUpdated = this.#isAnswered = this.#isSettled = false
     this.environment = NOTHING
     this.#engine = undefined
+  }
+
+  /** Whether there is more to carry out than an environment, tells and a reply. */
+  get hasMore(): boolean {
+    return this.#count > 0
   }
 
   /** The engine whose step it is. */
@@ -193,31 +193,12 @@ export class StepPlan implements Gatherer {
       case 'release':
         this.releases.push(text(effect.key, 'release'))
         return
-      case 'request': {
-        const key = this.#key(effect.key, 'request', family.answers, this.#instance.affairs.asks)
-        this.messages.push({
-          kind: 'request', to: engine(effect.to, 'request'), mailbox: mailbox(effect.mailbox, 'request'), msg: effect.msg,
-          key, deadline: duration(effect.deadline, 'request'),
-        })
-        return
-      }
-      case 'task': {
-        if (typeof effect.task !== 'string' || !family.tasks.has(effect.task)) throw invalid(`task: ${family.id} declares no task ${String(effect.task)}`)
-        const key = this.#key(effect.key, 'task', undefined, this.#instance.affairs.tasks)
-        this.tasks.push({ name: effect.task, input: effect.input, key, deadline: duration(effect.deadline, 'task') })
-        return
-      }
-      case 'spawn': {
-        const as = engine(effect.as, 'spawn')
-        const child = typeof effect.family === 'string' ? family.child(effect.family) : undefined
-        if (child === undefined) throw invalid(`spawn: ${family.id} does not list ${String(effect.family)} in its children`)
-        const n = childNumber(this.#instance.id, as)
-        if (n === undefined || n <= this.#lastChild) throw invalid(`spawn: ${as.name} must be named by child(), with a number above any used before`)
-        this.#spawned = n
-        const policy = policyOf(effect.supervision, family.policy, problem => invalid(`spawn: ${problem}`))
-        this.spawns.push({ family: child, as, n, config: parseConfig(child, effect.config), policy })
-        return
-      }
+      case 'request':
+        return this.#takeRequest(effect)
+      case 'task':
+        return this.#takeTask(effect)
+      case 'spawn':
+        return this.#takeSpawn(effect)
       case 'watch':
         if (family.terminated === undefined) throw invalid(`watch: ${family.id} has no rule for "terminated"`)
         this.starts.push({ effect: 'watch', engine: engine(effect.engine, 'watch') })
@@ -249,6 +230,34 @@ export class StepPlan implements Gatherer {
       default:
         throw invalid(`there is no effect ${String(effect.effect)}`)
     }
+  }
+
+  #takeRequest(effect: Fields): void {
+    const { family, affairs } = this.#instance
+    const key = this.#key(effect.key, 'request', family.answers, affairs.asks)
+    this.messages.push({
+      kind: 'request', to: engine(effect.to, 'request'), mailbox: mailbox(effect.mailbox, 'request'), msg: effect.msg,
+      key, deadline: duration(effect.deadline, 'request'),
+    })
+  }
+
+  #takeTask(effect: Fields): void {
+    const { family, affairs } = this.#instance
+    if (typeof effect.task !== 'string' || !family.tasks.has(effect.task)) throw invalid(`task: ${family.id} declares no task ${String(effect.task)}`)
+    const key = this.#key(effect.key, 'task', undefined, affairs.tasks)
+    this.tasks.push({ name: effect.task, input: effect.input, key, deadline: duration(effect.deadline, 'task') })
+  }
+
+  #takeSpawn(effect: Fields): void {
+    const { family, id } = this.#instance
+    const as = engine(effect.as, 'spawn')
+    const child = typeof effect.family === 'string' ? family.child(effect.family) : undefined
+    if (child === undefined) throw invalid(`spawn: ${family.id} does not list ${String(effect.family)} in its children`)
+    const n = childNumber(id, as)
+    if (n === undefined || n <= this.#lastChild) throw invalid(`spawn: ${as.name} must be named by child(), with a number above any used before`)
+    this.#spawned = n
+    const policy = policyOf(effect.supervision, family.policy, problem => invalid(`spawn: ${problem}`))
+    this.spawns.push({ family: child, as, n, config: parseConfig(child, effect.config), policy })
   }
 
   /**

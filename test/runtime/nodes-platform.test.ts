@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createNode, memoryNetwork, reply } from '../../src/index.ts'
-import type { Transport } from '../../src/index.ts'
+import type { EngineRef, Transport, TransportEvents } from '../../src/index.ts'
 import { box, outcomeOf } from './box.ts'
+import type { BoxProtocol } from './box.ts'
 import { lawOf } from './law.ts'
+import { nodeID } from './nodes.ts'
 
 describe('nodes on the platform', () => {
   test('S17: however busy two nodes keep each other, the event loop has its turn', async () => {
@@ -67,6 +69,45 @@ describe('nodes on the platform', () => {
     expect([lawOf(here), lawOf(there)]).toEqual([0, 0])
     await here.stop()
     await there.stop()
+  })
+
+  test('S57: links that nobody asked for, to nobody, to the node itself, or after its end, are closed and heard no more', async () => {
+    let events: TransportEvents | undefined
+    const transport: Transport = { open: (_self, given) => { events = given }, dial: () => {}, close: () => {} }
+    const node = await createNode({ transport })
+    const stranger = nodeID(7)
+    const offer = (peer: string, dialed: boolean) => {
+      let closed = 0
+      const listener = events?.linked({ peer, send: () => true, close: () => { closed++ } }, dialed)
+      listener?.received(new Uint8Array([1, 2, 3]))
+      listener?.drained()
+      listener?.closed('gone')
+      return closed
+    }
+    expect([offer(node.id, false), offer('nonsense', false), offer('', true), offer(stranger, true)]).toEqual([1, 1, 1, 1])
+    expect(() => events?.unreachable(stranger, 'nobody asked')).not.toThrow()
+    expect(lawOf(node)).toBe(0)
+    await node.stop()
+    expect(offer(stranger, false)).toBe(1)
+    expect(() => events?.unreachable(stranger, 'too late')).not.toThrow()
+  })
+
+  test('a transport that answers a dial before it returns breaks no node', async () => {
+    for (const answer of ['linked', 'unreachable'] as const) {
+      let events: TransportEvents | undefined
+      const transport: Transport = {
+        open: (_self, given) => { events = given }, close: () => {},
+        dial: peer => {
+          if (answer === 'unreachable') events?.unreachable(peer, 'no way')
+          else events?.linked({ peer, send: () => true, close: () => {} }, true).closed('gone at once')
+        },
+      }
+      const node = await createNode({ transport })
+      const to: EngineRef<BoxProtocol> = JSON.parse(JSON.stringify({ node: nodeID(7), name: 'box' }))
+      expect(await outcomeOf(node.client('host').ask(to, { type: 'GetRequest', n: 0 }))).toBe('unreachable')
+      expect(lawOf(node)).toBe(0)
+      await node.stop()
+    }
   })
 
   test('createNode rejects as its transport does, and for an outbox that is no number of messages', async () => {

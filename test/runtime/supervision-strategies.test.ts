@@ -1,25 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { child, createNode, keep, reply, spawn, update } from '../../src/index.ts'
-import type { Engine, EngineRef, Observed, Strategy } from '../../src/index.ts'
-import { simulate } from '../../src/simulation.ts'
+import type { Engine, Strategy } from '../../src/index.ts'
 import { box, deferred, outcomeOf } from './box.ts'
-import type { Box, BoxProtocol, BoxRules } from './box.ts'
+import type { Box, BoxRules } from './box.ts'
 import { lawOf } from './law.ts'
+import { lifeWorld } from './life-world.ts'
 
 class Crash extends Error {}
 const CRASH = { type: 'Put', n: -1 } as const
-
-function world(seed = 1) {
-  const sim = simulate({ seed })
-  const node = sim.createNode()
-  const events: Observed[] = []
-  node.observe(event => events.push(event))
-  return {
-    sim, node, events, a: node.client('a'),
-    lives: () => events.flatMap(e => e.kind === 'ended' ? [`${e.engine.name} ${e.reason}`] : e.kind === 'restarted' ? [`${e.engine.name} restarts ${e.restarts}`] : []),
-    ref: (name: string): EngineRef<BoxProtocol> => JSON.parse(JSON.stringify({ node: node.id, name })),
-  }
-}
 
 /** `Put { n: -1 }` crashes. `GetRequest` answers its number, and -1 is kept. */
 function fragile(rules: BoxRules = {}): Engine<Box> {
@@ -48,7 +36,7 @@ describe('strategies', () => {
 
   test.each(['one-for-one', 'one-for-all', 'rest-for-one'] as const)('S29: %s restarts whom it says, in spawn order, when all of them have released', async strategy => {
     for (let seed = 0; seed < 20; seed++) {
-      const { sim, node, a, events, lives, ref } = world(seed)
+      const { sim, node, a, events, lives, ref } = lifeWorld(seed)
       await sim.run(async () => {
         const order: string[] = []
         let n = 0
@@ -80,7 +68,7 @@ describe('strategies', () => {
   })
 
   test('S49: only the budget of the one that crashed is charged', async () => {
-    const { sim, node, a, lives, ref } = world()
+    const { sim, node, a, lives, ref } = lifeWorld()
     await sim.run(async () => {
       const to = await node.spawn(parent(fragile(), 'one-for-all', { supervision: { strategy: 'one-for-all', restarts: 2 } }), { name: 'parent' })
       a.tell(to, { type: 'Put', n: 2 })
@@ -99,7 +87,7 @@ describe('strategies', () => {
   })
 
   test('S49: a restart that takes over another waits as long as that would have', async () => {
-    const { sim, node, a, events, ref } = world()
+    const { sim, node, a, events, ref } = lifeWorld()
     await sim.run(async () => {
       const kid = fragile()
       const waits = [10, 10, 500]
@@ -123,7 +111,7 @@ describe('strategies', () => {
   })
 
   test('S29: one that fails to come back brings those down again that came before it, and waits for no one that was stopped', async () => {
-    const { sim, node, a, events, lives, ref } = world()
+    const { sim, node, a, events, lives, ref } = lifeWorld()
     await sim.run(async () => {
       let failures = 2
       const gate = deferred<{ opened: string }>()
@@ -162,7 +150,7 @@ describe('strategies', () => {
 
 describe('a life that cannot begin', () => {
   test('S29: an acquire that is given up for the sake of another is no crash', async () => {
-    const { sim, node, a, events, lives, ref } = world()
+    const { sim, node, a, events, lives, ref } = lifeWorld()
     await sim.run(async () => {
       let acquires = 0
       const kid = fragile({
@@ -195,7 +183,7 @@ describe('a life that cannot begin', () => {
       failures.push([how, { acquire: () => lives++ === 0 ? { opened: 'it' } : acquire() }])
     }
     for (const [name, rules] of failures) {
-      const { sim, node, a, events, lives } = world()
+      const { sim, node, a, events, lives } = lifeWorld()
       await sim.run(async () => {
         const to = await node.spawn(fragile(rules), { name, supervision: { within: 1_000_000 } })
         a.tell(to, CRASH)
@@ -211,7 +199,7 @@ describe('a life that cannot begin', () => {
         await node.stop()
       })
     }
-    const { sim, node, lives } = world()
+    const { sim, node, lives } = lifeWorld()
     await sim.run(async () => {
       expect(await outcomeOf(node.spawn(box({ environment: () => { throw new Crash() } }), { name: 'never' }))).toBe('start-failed')
       await sim.sleep(100)
@@ -222,7 +210,7 @@ describe('a life that cannot begin', () => {
 
   test('S30, S31: one that is stopped at any moment of a restart ends, with nothing left open', async () => {
     for (let seed = 0; seed < 80; seed++) {
-      const { sim, node, a, lives } = world(seed)
+      const { sim, node, a, lives } = lifeWorld(seed)
       await sim.run(async () => {
         let open = 0
         const kid = fragile({
@@ -251,7 +239,7 @@ describe('a life that cannot begin', () => {
   test('S30: one that its own code stops while it starts or is released leaves no zombie', async () => {
     for (const where of ['environment', 'acquire', 'acquire-later', 'release'] as const) {
       for (const life of [0, 1]) {
-        const { sim, node, a, lives, ref } = world()
+        const { sim, node, a, lives, ref } = lifeWorld()
         await sim.run(async () => {
           let [open, lifes] = [0, 0]
           const suicide = (at: typeof where) => { if (at === where && lifes === life) void outcomeOf(node.stop(ref('box'))) }

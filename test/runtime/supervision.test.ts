@@ -1,24 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { child, keep, reply, request, spawn, task, timer, update, watch } from '../../src/index.ts'
-import type { Engine, EngineRef, Observed, Supervision } from '../../src/index.ts'
-import { simulate } from '../../src/simulation.ts'
+import type { Engine, Supervision } from '../../src/index.ts'
 import { box, deferred, outcomeOf } from './box.ts'
-import type { Box, BoxProtocol, BoxRules } from './box.ts'
+import type { Box, BoxRules } from './box.ts'
 import { lawOf } from './law.ts'
-
-function world(seed = 1) {
-  const sim = simulate({ seed })
-  const node = sim.createNode()
-  const events: Observed[] = []
-  node.observe(event => events.push(event))
-  return {
-    sim, node, events, a: node.client('a'),
-    /** Restarts and ends, in order. */
-    lives: () => events.flatMap(e => e.kind === 'ended' ? [`${e.engine.name} ${e.reason}`] : e.kind === 'restarted' ? [`${e.engine.name} restarts ${e.restarts}`] : []),
-    dead: () => events.flatMap(e => e.kind === 'dead-letter' ? [`${e.name} ${e.reason}`] : []),
-    ref: (name: string): EngineRef<BoxProtocol> => JSON.parse(JSON.stringify({ node: node.id, name })),
-  }
-}
+import { lifeWorld } from './life-world.ts'
 
 class Crash extends Error {}
 
@@ -52,7 +38,7 @@ const CRASH = { type: 'Put', n: -1 } as const
 describe('a restart', () => {
   test('S29, S48: keeps EngineID, mailbox and acquaintances; the message that crashed it is a dead letter with the error', async () => {
     for (let seed = 0; seed < 20; seed++) {
-      const { sim, node, a, events, lives, dead } = world(seed)
+      const { sim, node, a, events, lives, dead } = lifeWorld(seed)
       await sim.run(async () => {
         const lifes: unknown[] = []
         const to = await node.spawn(fragile({ closed: true, environment: life => { lifes.push(life); return { log: [], kept: [], children: life.nextChild } } }), { name: 'box', acquaintances: [a] })
@@ -77,7 +63,7 @@ describe('a restart', () => {
   })
 
   test('S29: a request that crashed it fails with `crashed`; a task that failed is no crash', async () => {
-    const { sim, node, a, lives } = world()
+    const { sim, node, a, lives } = lifeWorld()
     await sim.run(async () => {
       const to = await node.spawn(box({
         get: t => t.msg.n < 0 ? JSON.parse('7') : task('work', { n: t.msg.n, replyTo: t.replyTo }, { key: 'w' }),
@@ -94,7 +80,7 @@ describe('a restart', () => {
 
   test('S48: ends timers, tasks, watches and requests of the old life, also those whose signals and replies wait', async () => {
     for (let seed = 0; seed < 30; seed++) {
-      const { sim, node, a, dead, events, ref } = world(seed)
+      const { sim, node, a, dead, events, ref } = lifeWorld(seed)
       await sim.run(async () => {
         const heard: string[] = []
         const aborted: number[] = []
@@ -142,7 +128,7 @@ describe('a restart', () => {
   })
 
   test('S29: those who watch hear of the end alone, once', async () => {
-    const { sim, node, a, lives } = world()
+    const { sim, node, a, lives } = lifeWorld()
     await sim.run(async () => {
       const heard: string[] = []
       const to = await node.spawn(fragile(), { name: 'box' })
@@ -164,7 +150,7 @@ describe('a restart', () => {
   })
 
   test('S48: it accepts meanwhile and handles nothing; its resource is released, and acquired anew', async () => {
-    const { sim, node, a } = world()
+    const { sim, node, a } = lifeWorld()
     await sim.run(async () => {
       const order: string[] = []
       const gates = [deferred<void>(), deferred<void>()]
@@ -194,7 +180,7 @@ describe('a restart', () => {
 
   test('S48: its children stop first, unless they are kept; names go on where they were', async () => {
     for (const keepsChildren of [false, true]) {
-      const { sim, node, a, lives, ref } = world()
+      const { sim, node, a, lives, ref } = lifeWorld()
       await sim.run(async () => {
         const order: string[] = []
         const kid = fragile({ release: () => { order.push('child') } })
@@ -218,7 +204,7 @@ describe('a restart', () => {
   test('S29: what goes wrong with a release is told, unless a crash is, and holds nothing up', async () => {
     const releases = [[() => { throw new Crash('stuck') }, { message: 'stuck' }], [() => Promise.reject(new Crash('stuck')), { message: 'stuck' }], [() => new Promise<void>(() => {}), { code: 'backend-failed' }]] as const
     for (const [release, error] of releases) {
-      const { sim, node, a, events, ref } = world()
+      const { sim, node, a, events, ref } = lifeWorld()
       await sim.run(async () => {
         const to = await node.spawn(parent(fragile({ release }), { supervision: { strategy: 'one-for-all' } }), { name: 'parent' })
         a.tell(to, { type: 'Put', n: 2 })
@@ -239,7 +225,7 @@ describe('a restart', () => {
 
 describe('budget and backoff', () => {
   test('S49: each restart waits twice as long as the one before; those that are long past do not count', async () => {
-    const { sim, node, a, events } = world()
+    const { sim, node, a, events } = lifeWorld()
     await sim.run(async () => {
       const to = await node.spawn(fragile(), { name: 'box', supervision: { restarts: 6, within: 1_000, backoff: { first: 10, longest: 50 } } })
       const waits = async (count: number) => {
@@ -262,7 +248,7 @@ describe('budget and backoff', () => {
 
   test('S49: the default is 3 restarts in 5 s for each child, not for all of them; then its parent crashes with its error', async () => {
     for (let seed = 0; seed < 10; seed++) {
-      const { sim, node, a, events, lives, ref } = world(seed)
+      const { sim, node, a, events, lives, ref } = lifeWorld(seed)
       await sim.run(async () => {
         const to = await node.spawn(parent(fragile()), { name: 'parent' })
         a.tell(to, { type: 'Put', n: 3 })
@@ -283,7 +269,7 @@ describe('budget and backoff', () => {
   })
 
   test('S29, S49: what escalates to the host stops the root, with the errors on the way as causes', async () => {
-    const { sim, node, a, events, lives, ref } = world()
+    const { sim, node, a, events, lives, ref } = lifeWorld()
     await sim.run(async () => {
       const inner = parent(fragile(), { supervision: { crash: 'escalate' } })
       const outer = parent(inner, { children: () => [inner], supervision: { restarts: 0 } })
@@ -302,7 +288,7 @@ describe('budget and backoff', () => {
   })
 
   test('S29: with kept children, the one that escalates ends, and its siblings live on', async () => {
-    const { sim, node, a, lives, ref } = world()
+    const { sim, node, a, lives, ref } = lifeWorld()
     await sim.run(async () => {
       const kid = fragile({ release: () => sim.sleep(50) })
       const to = await node.spawn(parent(kid, { keepsChildren: true, supervision: { crash: 'escalate' } }), { name: 'parent' })
@@ -321,7 +307,7 @@ describe('budget and backoff', () => {
   })
 
   test('S29: a child that has had its restarts may be stopped instead; its parent hears of it, and nobody else is touched', async () => {
-    const { sim, node, a, lives, ref } = world()
+    const { sim, node, a, lives, ref } = lifeWorld()
     await sim.run(async () => {
       const heard: string[] = []
       const to = await node.spawn(parent(fragile(), { terminated: t => { heard.push(`${t.engine.name} ${t.reason}`); return [] } }, { restarts: 1, exhausted: 'stop' }), { name: 'parent' })
@@ -336,7 +322,7 @@ describe('budget and backoff', () => {
   })
 
   test('S29: a spawn says for its child what is to be otherwise than in the definition', async () => {
-    const { sim, node, a, lives, ref } = world()
+    const { sim, node, a, lives, ref } = lifeWorld()
     await sim.run(async () => {
       const definition: BoxRules = { supervision: { crash: 'stop', restarts: 1, backoff: { first: 0, longest: 0 } } }
       const [plain, other] = [await node.spawn(parent(fragile(), definition), { name: 'plain' }), await node.spawn(parent(fragile(), definition, { crash: 'restart' }), { name: 'other' })]
@@ -358,7 +344,7 @@ describe('budget and backoff', () => {
       { backoff: 10 }, { backoff: { first: 10 } }, { backoff: { first: 10, longest: 5 } }, { backoff: { first: -1, longest: 5 } }, { backoff: { first: 1, longest: Infinity } },
       { exhausted: 'restart' }, { restart: 3 },
     ]
-    const { sim, node, a, lives, events } = world()
+    const { sim, node, a, lives, events } = lifeWorld()
     await sim.run(async () => {
       for (const [i, each] of [...wrong, { strategy: 'one-for-one' }].entries()) {
         const supervision: Supervision = JSON.parse(JSON.stringify({ each }), (key, value: unknown) => key !== 'each' && value === null ? Infinity : value).each

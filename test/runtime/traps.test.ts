@@ -28,6 +28,10 @@ import { lawOf } from './law.ts'
 // | timers set by an action that never run out | tasks: S26; specification/timers |
 // | a timer that was cancelled, and is heard of | tasks: S26; specification/timers |
 // | a priority that disables the bound | mailboxes: S4, S5 |
+// | a bounded mailbox whose drops a benchmark counted as work | bench: incomplete work throws |
+// | XState makes the context anew on each event | xstate/hosted: S53 |
+// | XState's sendTo and sendParent throw, its spawn in assign starts nothing | xstate/refusals: S11, S52 |
+// | XState's clock, given as undefined, is none | not here: the actor that hosting makes for its scope never starts, and takes no options |
 
 interface World {
   readonly sim: Simulation

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { mutants } from '../../simulate/mutants.ts'
 import { findMutants } from '../../simulate/threads.ts'
@@ -15,8 +16,18 @@ interface Run {
 }
 
 function run(...args: readonly string[]): Promise<Run> {
+  return runNode([join(root, 'simulate/run.ts'), ...args])
+}
+
+/** The command, of a library in which that mutant is planted. */
+function runPlanted(mutant: string, ...args: readonly string[]): Promise<Run> {
+  const planted = pathToFileURL(join(root, 'test/simulation/planted.ts')).href
+  return runNode(['--import', planted, join(root, 'simulate/run.ts'), ...args], { IPSE_PLANTED: mutant })
+}
+
+function runNode(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Run> {
   return new Promise(resolve => {
-    const child = execFile(process.execPath, [join(root, 'simulate/run.ts'), ...args], { maxBuffer: 1 << 26 }, (_error, stdout, stderr) =>
+    const child = execFile(process.execPath, args, { maxBuffer: 1 << 26, env: { ...process.env, ...environment } }, (_error, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }))
   })
 }
@@ -60,6 +71,22 @@ describe('npm run simulate', () => {
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toContain(problem)
     expect(stderr).toContain('usage:')
+  })
+
+  test('prints the seed of what fails, and a shrunk trace; that seed alone fails again, and only with the defect', async () => {
+    const mutant = 'overflow blames the wrong message'
+    const { code, stdout, stderr } = await runPlanted(mutant, '--seed', '1', '--runs', '4')
+    expect([code, stderr]).toEqual([1, ''])
+    const [, seed, guarantee, problem] = /The first is seed (\d+): (S\d+) (.+)/.exec(stdout) ?? expect.fail(stdout)
+    expect(guarantee).toBe('S5')
+    const [, before, trace] = /What is left when all that can be left out is: (?:.+)\n([^]*)What was observed:\n([^]*)Again: /.exec(stdout) ?? expect.fail(stdout)
+    expect(before?.trim().split('\n').length).toBeLessThan(20)
+    expect(trace).toContain('dead letter: mailbox-full')
+    expect(stdout).toContain(`npm run simulate -- --seed ${seed} --runs 1`)
+    const again = await runPlanted(mutant, '--seed', `${seed}`, '--runs', '1', '--json')
+    expect(again.code).toBe(1)
+    expect(JSON.parse(again.stdout).violations).toMatchObject([{ seed: Number(seed), guarantee, problem, shrunk: { operations: expect.any(Array), trace: expect.any(Array) } }])
+    expect(await run('--seed', `${seed}`, '--runs', '1')).toMatchObject({ code: 0 })
   })
 
   test('says how it is used', async () => {

@@ -182,6 +182,20 @@ describe('timers', () => {
   })
 })
 
+test('S53: the context is made once in each life, whatever comes in it', async () => {
+  let made = 0
+  const machine = machineOf({
+    context: ({ input }: { input: { n: number } }) => { made++; return { n: input.n } },
+    initial: 'a', states: { a: { on: { go: 'b', more: { actions: assign({ n: ({ context }: { context: { n: number } }) => context.n + 1 }) } } }, b: { on: { go: 'a'}, after: { 5: 'a' } } },
+  })
+  await withStage(machine, {}, async ({ sim, send: event }) => {
+    for (const type of ['more', 'go', 'unknown', 'go', 'more', 'go']) await event(type)
+    await sim.sleep(10)
+    await event('more')
+    expect(made).toBe(1)
+  })
+})
+
 test('an id is no more than its text: toString cancels nothing that was not set under it', async () => {
   const machine = machineOf({
     initial: 'a', states: { a: { on: { go: { actions: [cancel('toString'), raise({ type: 'later' }, { id: 'constructor', delay: 1 })] }, later: 'b' } }, b: { entry: told('b') } },
