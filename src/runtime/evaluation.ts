@@ -79,5 +79,7 @@ function gather(result: unknown, action: { readonly name: string }, into: Gather
 export function located(error: unknown, rules: RuleTree | undefined): unknown {
   if (!(error instanceof Fault) || error.code !== 'invalid-effect') return error
   const name: unknown = (rules?.unguarded ?? (rules?.actions.length === 1 ? rules.actions[0] : undefined))?.name
-  return typeof name === 'string' && name !== '' ? new Fault(error.code, `${error.message} (in the rule with the action ${name})`) : error
+  if (typeof name !== 'string' || name === '') return error
+  const { code, message, cause } = error
+  return new Fault(code, `${message} (in the rule with the action ${name})`, cause === undefined ? {} : { cause })
 }

@@ -151,7 +151,7 @@ describe('tasks', () => {
   test('S29: an error that no onError takes ends the engine, and says what is missing', async () => {
     const rash = machineOf({ initial: 'busy', states: { busy: { invoke: { src: 'work' } } } })
     await withStage(rash, { tasks: { work: () => { throw new Error('no') } } }, async ({ seen }) => {
-      expect(endOf(seen)).toMatchObject({ reason: 'crashed', error: { code: 'invalid-effect', message: expect.stringContaining('add onError') } })
+      expect(endOf(seen)).toMatchObject({ reason: 'crashed', error: { code: 'invalid-effect', message: expect.stringContaining('add onError'), cause: { outcome: 'failed', message: 'no' } } })
     })
   })
 
