@@ -33,13 +33,23 @@ export function copyData(value: unknown, what: string): unknown {
 /** Freezes data all the way down, but for bytes, which JavaScript cannot freeze. */
 export function freezeData(value: unknown): void {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || frozen.has(value)) return
-  frozen.add(value)
-  if (value instanceof Table) for (const [, entry] of value) freezeData(entry)
   Object.freeze(value)
-  for (const field of Object.values(value)) freezeData(field)
+  if (value instanceof Table) {
+    frozen.add(value)
+    for (const [, entry] of value) freezeData(entry)
+    return
+  }
+  let isNoted = false
+  for (const field of Object.values(value)) {
+    if (typeof field !== 'object' || field === null) continue
+    // Before what it holds, which may lead back here; and not for the many that hold nothing to freeze.
+    if (!isNoted) frozen.add(value)
+    isNoted = true
+    freezeData(field)
+  }
 }
 
-/** What is frozen to its ends. That an object is frozen itself says nothing of what it holds. */
+/** What is frozen to its ends, of what holds other objects. That an object is frozen itself says nothing of those. */
 const frozen = new WeakSet<object>()
 
 function isPrimitive(value: unknown): boolean {
