@@ -129,8 +129,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'delete racing connect', file: 'src/engines/identity-management/access.ts', within: 100,
-    find: 'return identity?.isDeleting === false ? identity : undefined',
-    replace: 'return identity',
+    find: 'if (identity?.isDeleting !== false) return undefined',
+    replace: 'if (identity === undefined) return undefined',
   },
   {
     name: 'revoke that forgets the second engine', file: 'src/engines/identity-management/access.ts', within: 600,

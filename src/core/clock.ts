@@ -5,6 +5,8 @@
 export interface Host {
   /** Milliseconds since the Unix epoch, never running backwards while the process lives. */
   now(): number
+  /** About now, without a look at the clock: its time is that of the next look, or of its being read if that is sooner. Absent: looks cost nothing. */
+  moment?(): Moment
   /** Runs `work` as soon as the current call returns: a microtask. */
   soon(work: () => void): void
   /** Runs `work` after the event loop has had a turn for input and timers: a macrotask. */
@@ -21,6 +23,11 @@ export interface Host {
   choose?(count: number): number
   /** Tells the process of an error that no caller can be told of: one thrown by an observer. */
   report(error: unknown): void
+}
+
+/** A time that may not have been read yet, in milliseconds since the Unix epoch. */
+export interface Moment {
+  readonly time: number
 }
 
 export interface Wake {

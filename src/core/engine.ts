@@ -10,6 +10,7 @@ import { assertRule } from './rule.ts'
 import type { RuleTree, Rules } from './rule.ts'
 import { redactionOf } from './schema-walk.ts'
 import type { Rewrite } from './schema-walk.ts'
+import { SimpleShape } from './simple-shape.ts'
 import { DEFAULT_POLICY, isStrategy, policyOf } from './supervision.ts'
 import type { Life, Policy, Strategy, Supervision } from './supervision.ts'
 import type { AnsweredBy, Asked, Elapsed, InputOf, Outcome, OutputOf, Terminated, Told, Trigger } from './trigger.ts'
@@ -123,6 +124,8 @@ export interface MessageEntry {
   readonly fields: Shape
   /** Checks a message that comes from outside the node. */
   readonly schema: z.core.$ZodType
+  /** Says sooner than the schema that a message fits, if it is a simple one. */
+  readonly simple: SimpleShape | undefined
   readonly redact: Rewrite
   /** What a trace calls the answer, and how that is redacted. */
   readonly response: { readonly name: string; readonly redact: Rewrite }
@@ -208,7 +211,7 @@ function messagesOf(protocol: ProtocolDefinition, rulebook: Rulebook, fault: (pr
     const rules = rulebook[name]
     if (rules === undefined) throw fault(`the message ${name} has no rule`)
     entries.set(name, {
-      name, rules: assertRule(rules), isRequest, fields, schema: z.strictObject({ type: z.literal(name), ...fields }), redact: redactionOf([fields]),
+      name, rules: assertRule(rules), isRequest, fields, schema: z.strictObject({ type: z.literal(name), ...fields }), simple: SimpleShape.of(name, fields), redact: redactionOf([fields]),
       response: { name: `${name.replace(/Request$/, '')}Response`, redact: redactionOf(answers) },
     })
   }

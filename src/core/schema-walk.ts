@@ -70,8 +70,8 @@ function partsOf(schema: z.core.$ZodType): Parts {
 }
 
 /** Every schema is one of zod's kinds, though its base type does not say so. */
-function asKnown(schema: z.core.$ZodType): z.core.$ZodTypes
-function asKnown(schema: z.core.$ZodType): z.core.$ZodType {
+export function asKnown(schema: z.core.$ZodType): z.core.$ZodTypes
+export function asKnown(schema: z.core.$ZodType): z.core.$ZodType {
   return schema
 }
 

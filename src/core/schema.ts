@@ -10,6 +10,8 @@ export interface Mark {
   readonly sensitive?: true
   readonly engineID?: true
   readonly code?: string
+  /** How many bytes there may be, where bytes are all that is asked for. */
+  readonly bytes?: number
 }
 
 const marks = new WeakMap<z.core.$ZodType, Mark>()
@@ -18,6 +20,11 @@ function marked<S extends z.core.$ZodType>(schema: S, mark: Mark): S {
   const copy = clone(schema)
   marks.set(copy, { ...markOf(schema), ...mark })
   return copy
+}
+
+/** The mark of this very schema: what was refined from it asks for more. */
+export function ownMarkOf(schema: z.core.$ZodType): Mark | undefined {
+  return marks.get(schema)
 }
 
 /** The mark of a schema, or of the one it was refined from: `sensitive(z.string()).min(1)` stays sensitive. */
@@ -49,13 +56,13 @@ export function engineRef<P>(): z.ZodType<EngineRef<P>, EngineRef<P>> {
 /** The name of an identity. Whether its text is one is checked where it is used. */
 export function externalIdentity(): z.ZodType<ExternalIdentity, ExternalIdentity> {
   return z.custom<ExternalIdentity>(isExternalIdentity,
-    { error: 'expected an external identity { node: null, name }' })
+    { error: 'expected an external identity { node: null, name }, with its bundle if it has one' })
 }
 
 /** Bytes, at most `limit` of them (1 MiB unless told). More are refused as `too-large`. */
 export function bytes(limit = 1 << 20): z.ZodType<Uint8Array, Uint8Array> {
-  return z.custom<Uint8Array>(value => value instanceof Uint8Array, { error: 'expected bytes, a Uint8Array', abort: true })
-    .refine(value => value.length <= limit, { error: `more than ${limit} bytes`, params: { code: TOO_LARGE } })
+  return marked(z.custom<Uint8Array>(value => value instanceof Uint8Array, { error: 'expected bytes, a Uint8Array', abort: true })
+    .refine(value => value.length <= limit, { error: `more than ${limit} bytes`, params: { code: TOO_LARGE } }), { bytes: limit })
 }
 
 /** The same schema, its value redacted wherever it could be seen: in observed events, dead letters, traces. */

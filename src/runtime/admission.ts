@@ -23,6 +23,8 @@ export function admit(family: EngineFamily, msg: unknown, as: 'request' | 'messa
     return { refusal: refuse('malformed', clipped(`Malformed request: ${what}`)) }
   }
   const resolved = resolve(entry, msg)
+  // Most fit.
+  if (entry.simple?.accepts(resolved) === true) return { msg: resolved }
   const result = checked(entry, resolved)
   if (result.success) return { msg: resolved }
   const { code, err } = refusalOf(result.error, entry.fields)

@@ -1,14 +1,18 @@
-import type { Host, Wake } from '../core/clock.ts'
+import type { Host, Moment, Wake } from '../core/clock.ts'
 import { Heap } from '../core/heap.ts'
+
+/** What counts from no time yet. */
+export const UNSET: Moment = { time: 0 }
 
 /** Something that happens at a time unless it is cancelled before. */
 export abstract class Deadline {
-  due = 0
+  /** What its duration is counted from. */
+  start: Moment = UNSET
   list: DurationList | undefined
   earlier: Deadline | undefined
   later: Deadline | undefined
 
-  /** Called once when `due` is reached, with the deadline already removed. */
+  /** Called once when its time has come, with the deadline already removed. */
   abstract elapse(): void
 }
 
@@ -27,7 +31,7 @@ export class Expiry extends Deadline {
 }
 
 /** The deadlines of one duration, in the order they were set, which is the order they fall due. */
-class DurationList {
+export class DurationList {
   readonly duration: number
   first: Deadline | undefined
   last: Deadline | undefined
@@ -64,9 +68,14 @@ export class Deadlines {
 
   /** Sets `deadline` to elapse `duration` milliseconds after `now`. It must not be set already. */
   set(deadline: Deadline, now: number, duration: number): void {
+    this.setFrom(deadline, { time: now }, duration)
+  }
+
+  /** As {@link set}, from a time that may not have been read yet. */
+  setFrom(deadline: Deadline, start: Moment, duration: number): void {
     let list = this.#lists.get(duration)
     if (list === undefined) this.#lists.set(duration, list = new DurationList(duration))
-    deadline.due = now + duration
+    deadline.start = start
     deadline.list = list
     deadline.earlier = list.last
     if (list.last === undefined) list.first = deadline
@@ -74,7 +83,7 @@ export class Deadlines {
     list.last = deadline
     if (!list.listed) {
       list.listed = true
-      list.bound = deadline.due
+      list.bound = start.time + duration
       this.#heap.push(list)
     }
     this.#live++
@@ -130,7 +139,7 @@ export class Deadlines {
     this.#alarmTime = Infinity
     const now = this.#host.now()
     for (let list = this.#heap.first; list !== undefined && list.bound <= now; list = this.#heap.first) {
-      while (list.first !== undefined && list.first.due <= now) {
+      while (list.first !== undefined && dueOf(list.first) <= now) {
         const { first } = list
         this.cancel(first)
         first.elapse()
@@ -143,7 +152,7 @@ export class Deadlines {
         list.listed = false
         this.#lists.delete(list.duration)
       } else {
-        list.bound = list.first.due
+        list.bound = dueOf(list.first)
         this.#heap.push(list)
       }
     }
@@ -164,6 +173,11 @@ export class Deadlines {
     this.#isHeld = on
     this.#alarm?.hold(on)
   }
+}
+
+/** When it falls due, while it is set. */
+export function dueOf({ start, list }: Deadline): number {
+  return start.time + (list?.duration ?? 0)
 }
 
 /** Ties go to the shorter duration, which was set later: any fixed order will do, as long as it is one. */

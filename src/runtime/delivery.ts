@@ -107,7 +107,7 @@ export class Delivery {
       this.fail(pending, 'deadline', 'its deadline is not in the future')
       return pending
     }
-    this.#deadlines.set(pending, this.#scheduler.refresh(), duration)
+    this.#deadlines.setFrom(pending, this.#scheduler.moment(), duration)
     this.#post(envelope)
     return pending
   }
@@ -123,7 +123,7 @@ export class Delivery {
    */
   arrive(from: Principal, name: string, mailbox: number, msg: unknown, pending: Pending | undefined, duration: number): void {
     this.counters.arrived++
-    if (pending !== undefined) this.#deadlines.set(pending, this.#scheduler.refresh(), duration)
+    if (pending !== undefined) this.#deadlines.setFrom(pending, this.#scheduler.moment(), duration)
     const target = this.engines.get(name)
     const envelope = new Envelope('message', from.id, from, target?.id ?? addressOf(this.#node, name, undefined), mailbox, msg, pending)
     if (target === undefined || !target.accepts || !target.knows(from)) return this.#post(envelope)
@@ -261,7 +261,7 @@ export class Delivery {
       asker.far.replied(sender, response, pending.entry)
     } else if (asker.engine === undefined) {
       this.counters.handled++
-      this.#tellHost(() => asker.answered?.(response))
+      this.#answerHost(asker, response)
     } else {
       asker.engine.receive(new Envelope('reply', sender, from ?? { id: sender }, asker.engine.id, 0, response, pending))
       if (asker.engine.status === 'running') this.#scheduler.add(asker.engine)
@@ -304,6 +304,21 @@ export class Delivery {
       }
     }
     for (const pending of this.remote?.asks() ?? []) if (pending.asker.principal === principal) this.fail(pending, code, detail)
+  }
+
+  /** Most asks are answered by a step, which need not wait for anything: then no closure is made. */
+  #answerHost(asker: Asker, response: unknown): void {
+    if (!this.#scheduler.isRunning) return this.#answerHostLater(asker, response)
+    try {
+      asker.answered?.(response)
+    } catch (error) {
+      this.#host.report(error)
+    }
+    this.#scheduler.letHostContinue()
+  }
+
+  #answerHostLater(asker: Asker, response: unknown): void {
+    this.#tellHost(() => asker.answered?.(response))
   }
 
   /** What a host's own objects throw (a signal that is none) must not break a commit half-way. */

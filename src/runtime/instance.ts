@@ -46,6 +46,8 @@ export class EngineInstance implements Principal {
   owed: Pending | undefined = undefined
   /** The names from whom it accepts, unless it is open. Most have one or none. */
   #acquaintances: string | Set<string> | undefined = undefined
+  /** The acquaintance that was looked up last: most messages come from the one that the message before came from. */
+  #lastKnown: Principal | undefined = undefined
   #affairs: Affairs | undefined = undefined
 
   /** `name` makes the EngineID that leads back to this instance. */
@@ -75,7 +77,7 @@ export class EngineInstance implements Principal {
 
   /** Lets go of everything: an EngineID leads here for as long as anybody holds it. */
   forget(): void {
-    this.#affairs = this.#acquaintances = this.parent = this.config = undefined
+    this.#affairs = this.#acquaintances = this.#lastKnown = this.parent = this.config = undefined
     this.environment = this.services = NOTHING
   }
 
@@ -160,7 +162,10 @@ export class EngineInstance implements Principal {
 
   /** Whether it takes messages from that principal: everyone, if open; itself, its parent and its acquaintances, if not. */
   knows(principal: Principal): boolean {
-    return this.family.open || principal === this || principal === this.parent || this.#isAcquaintance(principal.id)
+    if (this.family.open || principal === this.#lastKnown || principal === this || principal === this.parent) return true
+    if (!this.#isAcquaintance(principal.id)) return false
+    this.#lastKnown = principal
+    return true
   }
 
   #isAcquaintance(id: EngineID): boolean {
@@ -177,6 +182,7 @@ export class EngineInstance implements Principal {
   }
 
   revoke(acquaintance: EngineID): void {
+    this.#lastKnown = undefined
     const name = acquaintanceName(acquaintance, this.id.node)
     if (typeof this.#acquaintances === 'object') this.#acquaintances.delete(name)
     else if (this.#acquaintances === name) this.#acquaintances = undefined

@@ -37,6 +37,34 @@ export interface NodeOptions {
   readonly transport?: Transport
   /** How many messages may wait for a link to one other node: 65,536. One more is a dead letter. It may have sixteen times as many watches. */
   readonly outbox?: number
+  /** Lets a node with a transport host engines that sign and decrypt with portable code; without it, spawning those is refused there. */
+  readonly portableCrypto?: boolean
+}
+
+/** What computes one scheme. */
+export interface Provider {
+  readonly path: 'native' | 'portable'
+  /** The library, with its version where that is known. */
+  readonly provider: string
+}
+
+/** What a node is made of. Plain data. */
+export interface NodeDescription {
+  readonly node: NodeID
+  /** Tells this life of the node from its others, as other nodes hear it. */
+  readonly boot: string
+  /** Whether it has a transport, and so can be reached by other nodes. */
+  readonly transport: boolean
+  /** What computes signatures and encryption in this process, by scheme: `Ed25519`, …, `X25519`, `X-Wing`. */
+  readonly crypto: { readonly [scheme: string]: Provider }
+}
+
+/** What a runtime is told of the algorithms beside it, of which it knows none. */
+export interface Cryptography {
+  /** Loads what is chosen lazily, and says what it is. */
+  describe(): NodeDescription['crypto']
+  /** Whether engines of that family sign or decrypt. */
+  serves(engine: EngineFamily): boolean
 }
 
 /**
@@ -62,7 +90,7 @@ export interface Node extends AsyncDisposable {
   client(name: string): Client
   /**
    * Resolves when the engine has started. Rejects with `invalid-argument` (family, name, config, acquaintances,
-   * supervision), `not-encodable` (config), `name-taken`, `node-stopped`; with `start-failed`, its reason as `cause`, when it ended before that:
+   * supervision), `not-encodable` (config), `name-taken`, `node-stopped`, `portable-crypto` (see {@link NodeOptions}); with `start-failed`, its reason as `cause`, when it ended before that:
    * the name is used up then.
    */
   spawn<F extends Family>(engine: Engine<F>, options: SpawnOptions<F>): Promise<EngineRef<F['protocol']>>
@@ -79,6 +107,11 @@ export interface Node extends AsyncDisposable {
    * process (in a simulation, in `reported`). Throws `invalid-argument` for what is no function.
    */
   observe(observer: Observer): () => void
+  /**
+   * What it is made of: who it is, whether others reach it, and which code computes what. Loads the native packages that were not needed yet.
+   * Throws `not-available` where IPSE_CRYPTO=native asks for what is not there, `invalid-argument` where IPSE_CRYPTO is something else.
+   */
+  describe(): NodeDescription
   /** The counts so far, also of a node that has stopped. A copy. */
   counters(): Counters
   /**
@@ -95,6 +128,8 @@ interface RuntimeParts {
   readonly boot: string
   readonly host: Host
   readonly options?: NodeOptions
+  /** Without it, nothing is known of algorithms, and nothing is refused for their sake. */
+  readonly cryptography?: Cryptography
   /** Freezes messages and environments, so that an engine that changes one crashes. For tests. */
   readonly freeze?: boolean
 }
@@ -106,6 +141,12 @@ export class RuntimeNode implements Node {
   readonly #delivery: Delivery
   readonly #lifecycle: Lifecycle
   readonly #askDeadline: number
+  readonly #boot: string
+  readonly #cryptography: Cryptography | undefined
+  /** Whether what signs and decrypts must be native here. */
+  readonly #isNativeOnly: boolean
+  /** The schemes that have portable code alone, once that was asked. */
+  #portable: readonly string[] | undefined
   readonly #peers: Peers | undefined
   readonly #clients = new Map<string, HostClient>()
   /** Names that engines of the host had; with those of engines that live, all that were ever given to one: none is given twice. */
@@ -115,7 +156,7 @@ export class RuntimeNode implements Node {
   readonly #starting = new Map<EngineInstance, (error: unknown) => void>()
   #stopping: Promise<void> | undefined
 
-  constructor({ id, boot, host, options = {}, freeze = false }: RuntimeParts) {
+  constructor({ id, boot, host, options = {}, cryptography, freeze = false }: RuntimeParts) {
     if (!isNodeID(id)) throw new Fault('invalid-argument', 'A NodeID must be the multikey of an Ed25519 public key')
     const { askDeadline, outbox, ...patience } = settings(options)
     const deadlines = new Deadlines(host)
@@ -135,12 +176,15 @@ export class RuntimeNode implements Node {
       },
       ended: root => this.#endedNames.add(root.id.name),
     })
-    const steps = new Steps(parts, delivery, lifecycle, tasks, askDeadline)
+    const steps = new Steps(parts, delivery, lifecycle, tasks, askDeadline, family => this.#assertNative(family))
     this.id = id
     this.#parts = parts
     this.#delivery = delivery
     this.#lifecycle = lifecycle
     this.#askDeadline = askDeadline
+    this.#boot = boot
+    this.#cryptography = cryptography
+    this.#isNativeOnly = options.transport !== undefined && options.portableCrypto !== true
     if (options.transport !== undefined) {
       this.#peers = new Peers(parts, delivery, options.transport, boot, outbox)
       delivery.remote = this.#peers
@@ -178,6 +222,7 @@ export class RuntimeNode implements Node {
     assertName(name, 'engine')
     if (!isRecord(services)) throw new Fault('invalid-argument', 'services must be a plain object, such as { backends }: its fields are handed to the tasks')
     if (this.#wasGiven(name) || this.#clientNames.has(name)) throw nameTaken(name)
+    this.#assertNative(engine)
     const parsed = parseConfig(engine, config)
     const known = acquaintances.map(principalID)
     const policy = policyOf(supervision, DEFAULT_POLICY, problem => new Fault('invalid-argument', problem))
@@ -203,6 +248,10 @@ export class RuntimeNode implements Node {
   observe(observer: Observer): () => void {
     if (typeof observer !== 'function') throw new Fault('invalid-argument', 'An observer must be a function')
     return this.#parts.observation.add(observer)
+  }
+
+  describe(): NodeDescription {
+    return { node: this.id, boot: this.#boot, transport: this.#peers !== undefined, crypto: this.#cryptography?.describe() ?? {} }
   }
 
   counters(): Counters {
@@ -240,6 +289,16 @@ export class RuntimeNode implements Node {
     await this.#peers?.stop()
     this.#parts.deadlines.clear()
     this.#parts.observation.flush()
+  }
+
+  /** Portable code is slow, and takes a time that may tell of keys to who measures it: others may not ask for it unless the host says so. */
+  #assertNative(engine: EngineFamily): void {
+    if (!this.#isNativeOnly || this.#cryptography?.serves(engine) !== true) return
+    // What is chosen is chosen for the life of the process.
+    const portable = this.#portable ??= Object.entries(this.#cryptography.describe()).filter(([, { path }]) => path === 'portable').map(([scheme]) => scheme)
+    if (portable.length === 0) return
+    throw new Fault('portable-crypto', `This node can be reached by others, and has only portable code for ${portable.join(', ')}. `
+      + 'Install the optional packages (secp256k1, @chainsafe/blst) under Node.js 24.7 or later and leave IPSE_CRYPTO unset, or make it with createNode({ portableCrypto: true })')
   }
 
   /** Whether an engine of the host has or had that name. */

@@ -1,6 +1,7 @@
 import type { Host } from '../core/clock.ts'
 import { refuse } from '../core/protocol.ts'
 import type { Delivery } from './delivery.ts'
+import { dueOf } from './deadlines.ts'
 import { ITEM_LIMIT, ITEMS_LIMIT, writeItem } from './frames.ts'
 import type { Item } from './frames.ts'
 import { isMessage } from './outbox.ts'
@@ -69,7 +70,7 @@ export class Packing {
           this.#parts.delivery.deadLetter(envelope, 'abandoned')
           return undefined
         }
-        const asks = pending && { id: pending.id, left: Math.max(1, Math.ceil(pending.due - this.#parts.host.now())) }
+        const asks = pending && { id: pending.id, left: Math.max(1, Math.ceil(dueOf(pending) - this.#parts.host.now())) }
         return { kind: 'message', to: target.name, mailbox, from: envelope.from.id.name, msg, asks }
       }
       case 'reply': {

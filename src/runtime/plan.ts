@@ -11,6 +11,7 @@ import type { MailboxID } from '../core/trigger.ts'
 import { parseConfig } from './config.ts'
 import { Envelope, nameOf } from './envelope.ts'
 import type { Gatherer } from './evaluation.ts'
+import { Few } from './few.ts'
 import { NOTHING } from './instance.ts'
 import type { EngineInstance } from './instance.ts'
 
@@ -80,6 +81,7 @@ export class StepPlan implements Gatherer {
   isGone = false
 
   readonly #freeze: boolean
+  readonly #assertMayHost: (family: EngineFamily) => void
   #engine: EngineInstance | undefined
   /** The id of the request being handled. */
   #request: number | undefined
@@ -91,15 +93,18 @@ export class StepPlan implements Gatherer {
   /** The highest number of a child, once this step spawns one. */
   #spawned: number | undefined
   /** The keys that this step starts to use. */
-  #keys: Set<string> | undefined
+  readonly #requestKeys = new Few<string>()
+  readonly #taskKeys = new Few<string>()
   /** The requests of earlier steps that this one answers. */
-  #late: Set<number> | undefined
+  readonly #late = new Few<number>()
+  readonly #others: readonly unknown[][] = [this.releases, this.mailboxStates, this.spawns, this.grants, this.starts, this.tasks, this.stops]
   /** What effects name as a child. */
   #children: { readonly child: EngineID; readonly what: string }[] | undefined
 
-  /** With `freeze`, an action that changes the environment which another left is found out. */
-  constructor(freeze: boolean) {
+  /** With `freeze`, an action that changes the environment which another left is found out. `assertMayHost` throws for families that must not live here. */
+  constructor(freeze: boolean, assertMayHost: (family: EngineFamily) => void) {
     this.#freeze = freeze
+    this.#assertMayHost = assertMayHost
   }
 
   /** Begins a step of that engine. */
@@ -113,10 +118,13 @@ export class StepPlan implements Gatherer {
   /** Forgets the step, so that nothing of it is held. */
   clear(): void {
     // Most steps have an environment and a message or two: the rest is looked at only when there was more.
-    while (this.messages.length > 0) this.messages.pop()
+    empty(this.messages)
     if (this.#count > 0) {
-      this.releases.length = this.mailboxStates.length = this.spawns.length = this.grants.length = this.starts.length = this.tasks.length = this.stops.length = 0
-      this.deferral = this.#keys = this.#late = this.#children = this.#spawned = undefined
+      for (const list of this.#others) empty(list)
+      this.#requestKeys.clear()
+      this.#taskKeys.clear()
+      this.#late.clear()
+      this.deferral = this.#children = this.#spawned = undefined
       this.#count = 0
     }
     this.isGone = this.#isUpdated = this.#isAnswered = this.#isSettled = false
@@ -136,8 +144,8 @@ export class StepPlan implements Gatherer {
   }
 
   /**
-   * Checks an effect and takes it in. Throws `invalid-effect`, `not-encodable`, `invalid-argument` (a child's config) or
-   * `invalid-definition` (two children of one id), which crashes the step: nothing of it happens.
+   * Checks an effect and takes it in. Throws `invalid-effect`, `not-encodable`, `invalid-argument` (a child's config),
+   * `invalid-definition` (two children of one id) or `portable-crypto` (a child that signs or decrypts), which crashes the step: nothing of it happens.
    */
   take(effect: Fields | null | undefined): void {
     if (typeof effect !== 'object' || effect === null || typeof effect.effect !== 'string') throw noEffect(effect)
@@ -234,7 +242,8 @@ export class StepPlan implements Gatherer {
 
   #takeRequest(effect: Fields): void {
     const { family, affairs } = this.#instance
-    const key = this.#key(effect.key, 'request', family.answers, affairs.asks)
+    const key = this.#key(effect.key, 'request', this.#requestKeys, affairs.asks)
+    if (!family.answers.has(nameIn(key))) throw invalid(`request: no rule in "answers" for the key ${key}`)
     this.messages.push({
       kind: 'request', to: engine(effect.to, 'request'), mailbox: mailbox(effect.mailbox, 'request'), msg: effect.msg,
       key, deadline: duration(effect.deadline, 'request'),
@@ -244,7 +253,7 @@ export class StepPlan implements Gatherer {
   #takeTask(effect: Fields): void {
     const { family, affairs } = this.#instance
     if (typeof effect.task !== 'string' || !family.tasks.has(effect.task)) throw invalid(`task: ${family.id} declares no task ${String(effect.task)}`)
-    const key = this.#key(effect.key, 'task', undefined, affairs.tasks)
+    const key = this.#key(effect.key, 'task', this.#taskKeys, affairs.tasks)
     this.tasks.push({ name: effect.task, input: effect.input, key, deadline: duration(effect.deadline, 'task') })
   }
 
@@ -253,6 +262,7 @@ export class StepPlan implements Gatherer {
     const as = engine(effect.as, 'spawn')
     const child = typeof effect.family === 'string' ? family.child(effect.family) : undefined
     if (child === undefined) throw invalid(`spawn: ${family.id} does not list ${String(effect.family)} in its children`)
+    this.#assertMayHost(child)
     const n = childNumber(id, as)
     if (n === undefined || n <= this.#lastChild) throw invalid(`spawn: ${as.name} must be named by child(), with a number above any used before`)
     this.#spawned = n
@@ -296,17 +306,12 @@ export class StepPlan implements Gatherer {
   }
 
   #answerLate(id: number): void {
-    this.#late ??= new Set()
-    if (this.#late.has(id)) throw invalid('a request was answered twice in one step')
-    this.#late.add(id)
+    if (!this.#late.add(id)) throw invalid('a request was answered twice in one step')
   }
 
-  #key(key: unknown, what: string, declared: ReadonlyMap<string, unknown> | undefined, used: ReadonlyMap<string, unknown> | undefined): string {
+  #key(key: unknown, what: string, starting: Few<string>, used: ReadonlyMap<string, unknown> | undefined): string {
     if (typeof key !== 'string' || key === '') throw invalid(`${what}: it needs a key, a text of its own`)
-    if (declared !== undefined && !declared.has(nameIn(key))) throw invalid(`${what}: no rule in "answers" for the key ${key}`)
-    this.#keys ??= new Set()
-    if (used?.has(key) || this.#keys.has(`${what} ${key}`)) throw invalid(`${what}: the key ${key} is in use`)
-    this.#keys.add(`${what} ${key}`)
+    if (used?.has(key) || !starting.add(key)) throw invalid(`${what}: the key ${key} is in use`)
     this.#isSettled = true
     return key
   }
@@ -318,6 +323,11 @@ export class StepPlan implements Gatherer {
     this.#children.push({ child, what })
     return child
   }
+}
+
+/** Not by its length, which would give up what the list has grown to. */
+function empty(list: unknown[]): void {
+  while (list.length > 0) list.pop()
 }
 
 function invalid(problem: string): Fault {

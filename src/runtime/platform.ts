@@ -1,13 +1,21 @@
-import type { Host } from '../core/clock.ts'
+import type { Host, Moment } from '../core/clock.ts'
 
 /** The host that production runs on: Node.js, and browsers. The only file that reads the machine's clock or sets its timers. */
 export function platformHost(): Host {
   const later = typeof setImmediate === 'function' ? (work: () => void) => void setImmediate(work) : macrotasks()
-  // Read once: it is a getter, and does not change.
-  const { timeOrigin } = performance
-  const now = () => timeOrigin + performance.now()
+  // Read once: both are getters, and neither changes.
+  const clock = performance
+  const { timeOrigin } = clock
+  let moment: LateMoment | undefined
+  const now = () => {
+    const time = timeOrigin + clock.now()
+    moment?.settle(time)
+    moment = undefined
+    return time
+  }
   return {
     now,
+    moment: () => moment ??= new LateMoment(now),
     // Not the bare function: a browser's insists on its own `this`.
     soon: work => queueMicrotask(work),
     later,
@@ -20,6 +28,24 @@ export function platformHost(): Host {
     report(error) {
       queueMicrotask(() => { throw error })
     },
+  }
+}
+
+/** What happens between two looks at the clock shares one. */
+class LateMoment implements Moment {
+  #time: number | undefined = undefined
+  readonly #look: () => number
+
+  constructor(look: () => number) {
+    this.#look = look
+  }
+
+  get time(): number {
+    return this.#time ?? this.#look()
+  }
+
+  settle(time: number): void {
+    this.#time = time
   }
 }
 

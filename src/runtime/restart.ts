@@ -1,4 +1,4 @@
-import { Deadline } from './deadlines.ts'
+import { Deadline, dueOf } from './deadlines.ts'
 import type { EngineInstance } from './instance.ts'
 
 /** What is to be done about a crash, and after how many milliseconds. */
@@ -47,7 +47,7 @@ export class Restart extends Deadline {
     this.#up = new Set(instances.filter(({ affairs }) => !affairs.isDown))
     for (const instance of instances) {
       const { restart } = instance.affairs
-      if (restart !== undefined && !restart.#isDue) this.#earliest = Math.max(this.#earliest, restart.due)
+      if (restart !== undefined && !restart.#isDue) this.#earliest = Math.max(this.#earliest, dueOf(restart))
       restart?.leave(instance)
       instance.own.restart = this
     }

@@ -1,4 +1,4 @@
-import type { Host } from '../core/clock.ts'
+import type { Host, Moment } from '../core/clock.ts'
 import type { EngineInstance } from './instance.ts'
 import { Line } from './line.ts'
 
@@ -45,6 +45,11 @@ export class Scheduler {
     this.time = host.now()
   }
 
+  /** Whether a step is being taken, or observers are told. */
+  get isRunning(): boolean {
+    return this.#isRunning
+  }
+
   /** The time now, for host calls; steps see the time their turn began. */
   now(): number {
     return this.#isRunning ? this.time : this.refresh()
@@ -53,6 +58,11 @@ export class Scheduler {
   /** The time now, for what is counted from now: also in the midst of a turn, whose earlier steps may have been slow. */
   refresh(): number {
     return this.time = this.#host.now()
+  }
+
+  /** Now, for durations that need not be exact to the microsecond: the clock may be looked at later, for many at once. */
+  moment(): Moment {
+    return this.#host.moment?.() ?? { time: this.refresh() }
   }
 
   /** Puts an engine that has something to do in line. */

@@ -7,6 +7,7 @@ import type { Delivery, DeliveryParts } from './delivery.ts'
 import { Envelope } from './envelope.ts'
 import type { SignalBody } from './envelope.ts'
 import { evaluate, located } from './evaluation.ts'
+import type { EngineFamily } from '../core/engine.ts'
 import type { EngineInstance } from './instance.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { SHOWN, visible } from './observation.ts'
@@ -32,12 +33,12 @@ export class Steps {
   /** Requests that were told, not asked, are numbered below zero: nobody waits for their answer, and none is another's. */
   #lastUnasked = 0
 
-  constructor(parts: DeliveryParts, delivery: Delivery, lifecycle: Lifecycle, tasks: Tasks, askDeadline: number) {
+  constructor(parts: DeliveryParts, delivery: Delivery, lifecycle: Lifecycle, tasks: Tasks, askDeadline: number, assertMayHost: (family: EngineFamily) => void) {
     this.#deadlines = parts.deadlines
     this.#observation = parts.observation
     this.#scheduler = parts.scheduler
     this.#freeze = parts.freeze
-    this.#plan = new StepPlan(parts.freeze)
+    this.#plan = new StepPlan(parts.freeze, assertMayHost)
     this.#delivery = delivery
     this.#lifecycle = lifecycle
     this.#tasks = tasks
@@ -109,7 +110,8 @@ export class Steps {
       case 'outcome': {
         const { key, input, name, end } = body.run
         instance.affairs.tasks?.delete(key)
-        const isHeard = this.#take(instance, family.outcomes.get(name), 'outcome', name, { self, time, key, input, ...end })
+        const trigger = end?.outcome === 'done' ? { self, time, key, input, outcome: end.outcome, output: end.output } : { self, time, key, input, ...end }
+        const isHeard = this.#take(instance, family.outcomes.get(name), 'outcome', name, trigger)
         if (!isHeard) body.run.controller?.abort()
         return
       }

@@ -18,16 +18,19 @@ export class TaskRun extends Deadline {
   readonly name: string
   readonly key: string
   readonly input: unknown
+  /** How many milliseconds it may take, unless it answers at once. */
+  readonly patience: number | undefined
   end: TaskEnd | undefined = undefined
   controller: AbortController | undefined = undefined
   readonly #onDeadline: (run: TaskRun) => void
 
-  constructor(engine: EngineInstance, name: string, key: string, input: unknown, onDeadline: (run: TaskRun) => void) {
+  constructor(engine: EngineInstance, name: string, key: string, input: unknown, patience: number | undefined, onDeadline: (run: TaskRun) => void) {
     super()
     this.engine = engine
     this.name = name
     this.key = key
     this.input = input
+    this.patience = patience
     this.#onDeadline = onDeadline
   }
 
@@ -49,11 +52,10 @@ export class Tasks {
   }
 
   /** Registers a task of the step that is being committed. */
-  create(engine: EngineInstance, name: string, key: string, input: unknown, duration: number | undefined): TaskRun {
-    const run = new TaskRun(engine, name, key, input, this.#onDeadline)
+  create(engine: EngineInstance, name: string, key: string, input: unknown, patience: number | undefined): TaskRun {
+    const run = new TaskRun(engine, name, key, input, patience, this.#onDeadline)
     const tasks = engine.own.tasks ??= new Map()
     tasks.set(key, run)
-    if (duration !== undefined) this.#deadlines.set(run, this.#scheduler.refresh(), duration)
     return run
   }
 
@@ -62,9 +64,14 @@ export class Tasks {
    * engine's next message, in order, with no promise in between.
    */
   start(runs: readonly TaskRun[]): void {
-    const ended = runs.filter(run => this.#call(run))
+    // Most steps start one.
+    const [only] = runs
+    const ended = only !== undefined && runs.length === 1 ? this.#call(only) ? runs : [] : runs.filter(run => this.#call(run))
     this.#scheduler.lookSoon()
-    for (const run of ended.toReversed()) this.#delivery.signal(run.engine, { on: 'outcome', run }, true)
+    for (let i = ended.length; i-- > 0;) {
+      const run = ended[i]
+      if (run !== undefined) this.#delivery.signal(run.engine, { on: 'outcome', run }, true)
+    }
   }
 
   /** Answers whether the task has ended already. */
@@ -81,6 +88,7 @@ export class Tasks {
     } catch (error) {
       return this.#end(run, failure(error))
     }
+    if (run.patience !== undefined && run.end === undefined) this.#deadlines.set(run, this.#scheduler.refresh(), run.patience)
     // Not Promise.resolve, which reads the result's constructor, and may throw for it.
     const settled: Promise<void> = new Promise(resolve => resolve(result)).then(
       output => this.#finish(run, done(run, output)),

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Host } from '../../src/core/clock.ts'
 import { Deadline, Deadlines } from '../../src/runtime/deadlines.ts'
+import { platformHost } from '../../src/runtime/platform.ts'
 
 class Named extends Deadline {
   readonly name: number
@@ -91,6 +92,35 @@ describe('deadlines', () => {
       expect(log.map(([, time]) => time)).toEqual(log.map(([, time]) => time).toSorted((a, b) => a - b))
       expect(clock.held).toBe(false)
     }))
+  })
+
+  test('S20: one that counts from a moment that is read late never elapses before its time', () => {
+    const clock = clockwork()
+    const log: [number, number][] = []
+    const deadlines = new Deadlines(clock.host)
+    let read: number | undefined
+    deadlines.set(new Named(0, log, clock.now), clock.now(), 10)
+    clock.pass(2)
+    deadlines.setFrom(new Named(1, log, clock.now), { get time() { return read ??= clock.now() } }, 10)
+    clock.pass(3)
+    deadlines.setFrom(new Named(2, log, clock.now), { time: clock.now() }, 20)
+    clock.pass(100)
+    expect(read).toBeGreaterThanOrEqual(2)
+    expect(log).toEqual([[0, 10], [1, (read ?? 0) + 10], [2, 25]].toSorted(([, a = 0], [, b = 0]) => a - b))
+  })
+
+  test('a moment of the platform is told by the next look at the clock, or looks itself', () => {
+    const host = platformHost()
+    const first = host.moment?.()
+    expect(host.moment?.()).toBe(first)
+    const look = host.now()
+    expect(first?.time).toBe(look)
+    const second = host.moment?.()
+    expect(second).not.toBe(first)
+    const time = second?.time
+    expect(time).toBeGreaterThanOrEqual(look)
+    expect(host.now()).toBeGreaterThanOrEqual(time ?? Infinity)
+    expect([first?.time, second?.time]).toEqual([look, time])
   })
 
   test('ten thousand that are set and cancelled one by one set one alarm', () => {

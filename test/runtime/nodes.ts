@@ -1,7 +1,7 @@
 import { memoryNetwork, reply } from '../../src/index.ts'
 import type { Client, EngineID, EngineRef, MemoryNetwork, Node, NodeID, NodeOptions, Observed } from '../../src/index.ts'
 import { formatIdentityName } from '../../src/crypto/identity-name.ts'
-import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'
+import { portableEd25519 } from '../../src/crypto/suites/ed25519/portable.ts'
 import { simulate } from '../../src/simulation.ts'
 import type { Simulation } from '../../src/simulation.ts'
 import { readFrame, writeHello, writeItem, writeItems, writeWelcome } from '../../src/runtime/frames.ts'
@@ -59,7 +59,7 @@ export function refTo(engine: EngineID, name: string): EngineRef<BoxProtocol> {
 
 /** A NodeID, the same for the same number. */
 export function nodeID(n: number): NodeID {
-  return formatIdentityName({ sign: { suite: ed25519Suite, publicKey: ed25519Suite.publicKey(new Uint8Array(32).fill(n)) } })
+  return formatIdentityName({ sign: { suite: portableEd25519, publicKey: portableEd25519.publicKey(new Uint8Array(32).fill(n)) } })
 }
 
 export const BOOT = 'b0'.repeat(16)
