@@ -9,9 +9,9 @@ import { packageName } from './import-directions.ts'
 
 /** The packages that each subpath may bring into a browser. Anything heavy or optional has a subpath of its own. */
 const ALLOWED: { readonly [subpath: string]: readonly string[] } = {
-  '.': ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base', 'cborg', 'hpke', 'zod'],
-  './crypto': ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base', 'hpke'],
-  './simulation': ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@scure/base', 'cborg', 'hpke', 'zod'],
+  '.': ['@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', 'cborg', 'hpke', 'zod'],
+  './crypto': ['@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', 'cborg', 'hpke'],
+  './simulation': ['@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', 'cborg', 'hpke', 'zod'],
   './xstate': ['xstate', 'zod'],
 }
 

@@ -181,11 +181,16 @@ async function typeProblems(consumer: string, found: Manifest, subpaths: readonl
     },
     files: ['program.ts', 'subpaths.ts'],
   }))
+  // Programs for browsers have no types of Node.js.
+  await writeFile(join(consumer, 'tsconfig.browser.json'), JSON.stringify({
+    extends: './tsconfig.json', compilerOptions: { types: [] }, files: ['subpaths.ts'],
+  }))
   // XState's own declarations don't hold under exactOptionalPropertyTypes, so here no declarations are looked into.
   await writeFile(join(consumer, 'tsconfig.optional.json'), JSON.stringify({
     extends: './tsconfig.json', compilerOptions: { skipLibCheck: true }, files: ['optional.ts'],
   }))
-  const problems = [...await compile(consumer, 'tsconfig.json'), ...await compile(consumer, 'tsconfig.optional.json')]
+  const projects = ['tsconfig.json', 'tsconfig.browser.json', 'tsconfig.optional.json']
+  const problems = (await Promise.all(projects.map(project => compile(consumer, project)))).flat()
   return problems.length > 0 ? problems : endedWell(await run(process.execPath, ['program.ts'], consumer))
 }
 

@@ -1,16 +1,20 @@
+import { decode, encode, rfc8949EncodeOptions } from 'cborg'
 import { base58 } from '@scure/base'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes } from '@noble/hashes/utils.js'
 import { Fault } from '../core/errors.ts'
 import { sameBytes } from './bytes.ts'
+import type { EncryptionScheme } from './encryption.ts'
+import { encryptionByMulticodec } from './encryptions.ts'
 import type { SignatureSuite } from './suite.ts'
 import { suiteByMulticodec } from './suites.ts'
-import { isEncryptionPublicKey } from './x25519.ts'
 
-/** The public keys that an identity's name binds; at least one of them. */
+/** The public keys that an identity's name binds: at least one of them, and schemes that belong together. */
 export interface IdentityKeys {
   readonly sign?: SigningKey
-  /** X25519, 32 bytes. */
-  readonly encrypt?: Uint8Array
+  readonly encrypt?: EncryptionKey
+  /** Whether it signs framed data (see `signable`), as all do unless told, or bare bytes, for other ecosystems. */
+  readonly format?: Format
 }
 
 /** A public key of `suite`, in the one form that the suite admits: `suite.publicKeyLength` bytes. */
@@ -19,83 +23,166 @@ export interface SigningKey {
   readonly publicKey: Uint8Array
 }
 
-/** The keys that a name holds, each valid in its suite. */
-export interface ParsedIdentityName extends IdentityKeys {
-  /** The very text that was parsed. */
-  readonly name: string
+/** A public key of `scheme`, in the one form that the scheme admits: `scheme.publicKeyLength` bytes. */
+export interface EncryptionKey {
+  readonly scheme: EncryptionScheme
+  readonly publicKey: Uint8Array
 }
 
-/** Multicodec x25519-pub, as a varint. */
-const X25519 = Uint8Array.of(0xec, 0x01)
+export type Format = 'framed' | 'raw'
+
+/** A name, and beside it the bundle that it is the hash of, if it is one. An ExternalIdentity is one. */
+export interface IdentityName {
+  readonly name: string
+  readonly bundle?: Uint8Array
+}
+
+/** The keys that a name holds, each valid in its scheme. */
+export interface ParsedIdentityName extends IdentityKeys, IdentityName {
+  readonly format: Format
+}
+
+/** Ends the name of an identity that signs bare bytes. */
+const RAW = '.raw'
 
 /**
- * The longest name is 119 characters (BLS and X25519). The bound is checked first, since decoding base58 takes quadratic
+ * The longest name is 123 characters (BLS and X25519, raw). The bound is checked first, since decoding base58 takes quadratic
  * time.
  */
 const LONGEST = 128
 
 const PART = /^z[1-9A-HJ-NP-Za-km-z]{1,127}$/
 
-function invalid(why: string): Fault {
+/** A multihash of SHA-256: its code and its length. */
+const SHA_256 = Uint8Array.of(0x12, 0x20)
+
+const BUNDLE_VERSION = 1
+/** More than the longest bundle, of 3,202 bytes: what is longer is none, and no message holds it. */
+const LONGEST_BUNDLE = 4096
+
+function invalid(why: string, cause?: unknown): Fault {
   return new Fault(
     'invalid-identity',
-    `Not an external identity's name: ${why}. It is the multikey of a signing key, of an X25519 key, or of both joined by "."`,
+    `Not an external identity: ${why}. A name is the multikey of a signing key, of an X25519 key, or of both joined by "."; or the hash of a bundle of keys, which goes with it`,
+    cause === undefined ? undefined : { cause },
   )
 }
 
-/** W3C multikey: base58btc ("z") of multicodec prefix and key, as in did:key. */
-function multikey(prefix: Uint8Array, key: Uint8Array): string {
-  return `z${base58.encode(concatBytes(prefix, key))}`
+/**
+ * The name of the identity with these keys; where its scheme's keys are long, with the bundle that it is the hash of. Throws
+ * `invalid-identity` without any key, for a key that is not valid in its scheme, and for schemes that do not belong together.
+ */
+export function nameIdentity(keys: IdentityKeys): IdentityName {
+  const { sign, encrypt, format = 'framed' } = keys
+  if (sign === undefined && encrypt === undefined) throw invalid('there is no key')
+  if (sign !== undefined && !sign.suite.isPublicKey(sign.publicKey)) throw invalid(`the signing key is no ${sign.suite.params} public key`)
+  if (encrypt !== undefined && !encrypt.scheme.isPublicKey(encrypt.publicKey)) throw invalid(`the encryption key is no ${encrypt.scheme.name} public key`)
+  if (sign !== undefined && encrypt !== undefined && sign.suite.encryption !== encrypt.scheme.name) {
+    throw invalid(`${sign.suite.params} goes with ${sign.suite.encryption}, and not with ${encrypt.scheme.name}`)
+  }
+  const suffix = format === 'raw' ? RAW : ''
+  if (isNamedByHash(keys)) {
+    const bundle = writeBundle(keys)
+    return { name: `${hashName(bundle)}${suffix}`, bundle }
+  }
+  const parts = [sign && multikey(signingKey(sign)), encrypt && multikey(encryptionKey(encrypt))]
+  return { name: `${parts.filter(part => part !== undefined).join('.')}${suffix}` }
+}
+
+/** The name alone: see {@link nameIdentity}. */
+export function formatIdentityName(keys: IdentityKeys): string {
+  return nameIdentity(keys).name
 }
 
 /**
- * The name of an identity: the multikey of its signing key, ".", the multikey of its X25519 key; or the only one it has.
- * Throws `invalid-identity` without any key, or for a key that is not valid in its suite.
+ * Reads a name back. Throws `invalid-identity` for every text that {@link nameIdentity} does not print, character for
+ * character: names are compared as text, so that no identity has two. The same holds for bundles, byte for byte. A name that holds its keys
+ * may be given as text.
  */
-export function formatIdentityName({ sign, encrypt }: IdentityKeys): string {
-  const parts: string[] = []
-  if (sign !== undefined) {
-    if (!sign.suite.isPublicKey(sign.publicKey)) throw invalid(`the signing key is no ${sign.suite.params} public key`)
-    parts.push(multikey(sign.suite.multicodec, sign.publicKey))
-  }
-  if (encrypt !== undefined) {
-    if (!isEncryptionPublicKey(encrypt)) throw invalid('the encryption key is no X25519 public key')
-    parts.push(multikey(X25519, encrypt))
-  }
-  if (parts.length === 0) throw invalid('there is no key')
-  return parts.join('.')
-}
-
-/**
- * Reads a name back. Throws `invalid-identity` for every text that {@link formatIdentityName} does not print, character for
- * character: names are compared as text, so that no identity has two.
- */
-export function parseIdentityName(name: string): ParsedIdentityName {
-  if (typeof name !== 'string') throw invalid('it is no text')
-  if (name.length > LONGEST) throw invalid(`it has ${name.length} characters, and none has more than ${LONGEST}`)
-  const parts = name.split('.').map(decodeMultikey)
-  const [first, second] = parts
-  if (first === undefined || parts.length > 2) throw invalid(`it has ${parts.length} parts`)
-  const keys = second === undefined ? toKeys(first) : { ...toKeys(first), ...toKeys(second) }
+export function parseIdentityName(identity: string | IdentityName): ParsedIdentityName {
+  const { name, bundle }: IdentityName = typeof identity === 'object' && identity !== null ? identity : { name: identity }
+  if (typeof name !== 'string') throw invalid('its name is no text')
+  if (name.length > LONGEST) throw invalid(`its name has ${name.length} characters, and none has more than ${LONGEST}`)
+  const format: Format = name.endsWith(RAW) ? 'raw' : 'framed'
+  const text = format === 'raw' ? name.slice(0, -RAW.length) : name
+  const keys = bundle === undefined ? readMultikeys(text) : readBundle(bundle)
+  const printed = nameIdentity({ ...keys, format })
   // Two signing keys, two encryption keys and the wrong order print something else, as does any encoding that is not the one.
-  if (formatIdentityName(keys) !== name) throw invalid('its keys print differently')
-  return { name, ...keys }
+  if (printed.name !== name) throw invalid(bundle === undefined ? 'its keys print differently' : 'its name is not the hash of its bundle')
+  if (bundle !== undefined && !(printed.bundle && sameBytes(printed.bundle, bundle))) throw invalid('its bundle is not in the one canonical form')
+  return { ...printed, ...keys, format }
 }
 
-interface Multikey {
-  readonly prefix: Uint8Array
-  readonly key: Uint8Array
+function isNamedByHash({ sign, encrypt }: IdentityKeys): boolean {
+  return (sign?.suite ?? encrypt?.scheme)?.naming === 'bundle'
 }
 
-function decodeMultikey(part: string): Multikey {
-  if (!PART.test(part)) throw invalid('a part is not base58btc with its prefix "z"')
-  const bytes = base58.decode(part.slice(1))
-  return { prefix: bytes.subarray(0, 2), key: bytes.slice(2) }
+// ── multikeys ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Multicodec prefix and key: what a multikey is the text of. */
+type CodedKey = Uint8Array
+
+function signingKey({ suite, publicKey }: SigningKey): CodedKey {
+  return concatBytes(suite.multicodec, publicKey)
 }
 
-function toKeys({ prefix, key }: Multikey): IdentityKeys {
-  if (sameBytes(prefix, X25519)) return { encrypt: key }
+function encryptionKey({ scheme, publicKey }: EncryptionKey): CodedKey {
+  return concatBytes(scheme.multicodec, publicKey)
+}
+
+/** W3C multikey: base58btc ("z") of multicodec prefix and key, as in did:key. */
+function multikey(key: CodedKey): string {
+  return `z${base58.encode(key)}`
+}
+
+function readMultikeys(text: string): IdentityKeys {
+  const parts = text.split('.').map(part => {
+    if (!PART.test(part)) throw invalid('a part of its name is not base58btc with its prefix "z"')
+    return base58.decode(part.slice(1))
+  })
+  const [first, second] = parts
+  if (first === undefined || parts.length > 2) throw invalid(`its name has ${parts.length} parts`)
+  if (second === undefined && sameBytes(first.subarray(0, 2), SHA_256)) throw invalid('its name is the hash of a bundle of keys, and the bundle is missing')
+  return second === undefined ? readKey(first) : { ...readKey(first), ...readKey(second) }
+}
+
+function readKey(key: CodedKey): IdentityKeys {
+  const prefix = key.subarray(0, key.findIndex(byte => byte < 0x80) + 1)
+  const publicKey = key.slice(prefix.length)
   const suite = suiteByMulticodec(prefix)
-  if (suite === undefined) throw invalid('a key has an unknown multicodec')
-  return { sign: { suite, publicKey: key } }
+  if (suite !== undefined) return { sign: { suite, publicKey } }
+  const scheme = encryptionByMulticodec(prefix)
+  if (scheme !== undefined) return { encrypt: { scheme, publicKey } }
+  throw invalid('a key has an unknown multicodec')
+}
+
+// ── bundles ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** "z" and base58btc of the SHA-256 multihash. */
+function hashName(bundle: Uint8Array): string {
+  return `z${base58.encode(concatBytes(SHA_256, sha256(bundle)))}`
+}
+
+/** Deterministic CBOR (RFC 8949, section 4.2.1): `{ enc?, sign?, version }`. */
+function writeBundle({ sign, encrypt }: IdentityKeys): Uint8Array {
+  return encode({ version: BUNDLE_VERSION, ...sign && { sign: signingKey(sign) }, ...encrypt && { enc: encryptionKey(encrypt) } }, rfc8949EncodeOptions)
+}
+
+/** Fields that are not there to be read are noticed when what was read prints differently. */
+function readBundle(bundle: Uint8Array): IdentityKeys {
+  if (!(bundle instanceof Uint8Array) || bundle.length > LONGEST_BUNDLE) throw invalid('its bundle is not bytes, or is too long')
+  const { version, sign, enc } = fieldsOf(bundle)
+  if (version !== BUNDLE_VERSION) throw invalid('its bundle has an unknown version')
+  return { ...sign instanceof Uint8Array && readKey(sign), ...enc instanceof Uint8Array && readKey(enc) }
+}
+
+function fieldsOf(bundle: Uint8Array): { readonly version?: unknown; readonly sign?: unknown; readonly enc?: unknown } {
+  let value: unknown
+  try {
+    value = decode(bundle, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true })
+  } catch (cause) {
+    throw invalid('its bundle is no CBOR', cause)
+  }
+  if (typeof value !== 'object' || value === null) throw invalid('its bundle is no map')
+  return value
 }

@@ -18,6 +18,11 @@ export const purposes = [
 /** What a signature is for. It is part of what is signed, so that no signature serves two. */
 export type Purpose = (typeof purposes)[number]
 
+/** Whether these bytes begin as every signable does. */
+export function beginsAsSignable(bytes: Uint8Array): boolean {
+  return bytes.length >= PREFIX.length && PREFIX.every((byte, i) => byte === bytes[i])
+}
+
 /** "ipse/sig/1", then a zero byte. */
 const PREFIX = Uint8Array.of(...new TextEncoder().encode('ipse/sig/1'), 0)
 
@@ -28,12 +33,17 @@ const PREFIX = Uint8Array.of(...new TextEncoder().encode('ipse/sig/1'), 0)
  * Uint8Array.
  */
 export function signable(purpose: Purpose, name: string, data: Uint8Array): Uint8Array<ArrayBuffer> {
+  requireBytes(data, 'The data')
+  return concatBytes(signableHead(purpose, name), data)
+}
+
+/** All of a {@link signable} but the data: for who signs many times under one name. Throws `invalid-argument`. */
+export function signableHead(purpose: Purpose, name: string): Uint8Array<ArrayBuffer> {
   if (!purposes.includes(purpose)) {
     throw new Fault('invalid-argument', `Unknown purpose ${JSON.stringify(purpose)}: use one of ${purposes.join(', ')}`)
   }
-  requireBytes(data, 'The data')
   const nameBytes = utf8(name, "The identity's name")
   if (nameBytes.length === 0) throw new Fault('invalid-argument', "The identity's name is empty")
   const purposeBytes = utf8(purpose, 'The purpose')
-  return concatBytes(PREFIX, Uint8Array.of(purposeBytes.length), purposeBytes, sha256(nameBytes), data)
+  return concatBytes(PREFIX, Uint8Array.of(purposeBytes.length), purposeBytes, sha256(nameBytes))
 }

@@ -1,6 +1,6 @@
 import type { NodeID } from '../core/engine-id.ts'
 import { formatIdentityName } from '../crypto/identity-name.ts'
-import { ed25519Suite } from '../crypto/suites/ed25519.ts'
+import { portableEd25519 } from '../crypto/suites/ed25519/portable.ts'
 import { SeededRandom } from './random.ts'
 
 /** NodeIDs by number, each made once. Their keys are known to all: they are worth nothing outside of a simulation. */
@@ -10,8 +10,8 @@ export class NodeNames {
   name(number: number): NodeID {
     let name = this.#names.get(number)
     if (name === undefined) {
-      const publicKey = ed25519Suite.publicKey(new SeededRandom(number).bytes(ed25519Suite.secretKeyLength))
-      this.#names.set(number, name = formatIdentityName({ sign: { suite: ed25519Suite, publicKey } }))
+      const publicKey = portableEd25519.publicKey(new SeededRandom(number).bytes(portableEd25519.secretKeyLength))
+      this.#names.set(number, name = formatIdentityName({ sign: { suite: portableEd25519, publicKey } }))
     }
     return name
   }

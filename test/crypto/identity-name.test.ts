@@ -1,24 +1,26 @@
 import { base58 } from '@scure/base'
 import { numberToBytesLE } from '@noble/curves/utils.js'
+import { sha256 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatIdentityName, parseIdentityName } from '../../src/crypto/identity-name.ts'
+import { encryptions } from '../../src/crypto/encryptions.ts'
+import { formatIdentityName, nameIdentity, parseIdentityName } from '../../src/crypto/identity-name.ts'
 import { suites } from '../../src/crypto/suites.ts'
-import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'
-import { encryptionPublicKey } from '../../src/crypto/x25519.ts'
-import { hex, join, sampleOf, secretOf, toHex } from './sample-keys.ts'
+import { portableEd25519 } from '../../src/crypto/suites/ed25519/portable.ts'
+import { hex, join, sampleOf, secretOf, toHex, utf8, x25519Key, x25519Scheme } from './sample-keys.ts'
 
-const encrypt = encryptionPublicKey(secretOf(0x44))
-const samples = suites.map(suite => sampleOf(suite, 0x45))
+const encrypt = x25519Key(0x44)
+// Long keys are named by a bundle, and by no multikey.
+const samples = suites().filter(({ naming }) => naming === 'multikey').map(suite => sampleOf(suite, 0x45))
 const refused = expect.objectContaining({ code: 'invalid-identity' })
 
 const multikey = (codec: string, key: Uint8Array): string => `z${base58.encode(join(hex(codec), key))}`
-const MULTICODECS: Readonly<Record<string, string>> = { Ed25519: 'ed01', Secp256k1: 'e701', BLS: 'ea01' }
+const MULTICODECS: Readonly<Record<string, string>> = { Ed25519: 'ed01', Secp256k1: 'e701', BLS: 'ea01', P256: '8024' }
 
 describe.each(samples)('a name with a $suite.params key', ({ suite, publicKey }) => {
   const sign = { suite, publicKey }
   const signing = multikey(MULTICODECS[suite.params] ?? '', publicKey)
-  const encrypting = multikey('ec01', encrypt)
+  const encrypting = multikey('ec01', encrypt.publicKey)
 
   test('is the multikey of what the identity has', () => {
     expect(formatIdentityName({ sign })).toBe(signing)
@@ -27,9 +29,9 @@ describe.each(samples)('a name with a $suite.params key', ({ suite, publicKey })
   })
 
   test('reads back', () => {
-    expect(parseIdentityName(signing)).toEqual({ name: signing, sign })
-    expect(parseIdentityName(encrypting)).toEqual({ name: encrypting, encrypt })
-    expect(parseIdentityName(`${signing}.${encrypting}`)).toEqual({ name: `${signing}.${encrypting}`, sign, encrypt })
+    expect(parseIdentityName(signing)).toEqual({ name: signing, format: 'framed', sign })
+    expect(parseIdentityName(encrypting)).toEqual({ name: encrypting, format: 'framed', encrypt })
+    expect(parseIdentityName(`${signing}.${encrypting}`)).toEqual({ name: `${signing}.${encrypting}`, format: 'framed', sign, encrypt })
   })
 
   test('fits the bound on length', () => {
@@ -69,13 +71,78 @@ describe.each(samples)('a name with a $suite.params key', ({ suite, publicKey })
       multikey(codec, join(publicKey, Uint8Array.of(0))),
       multikey(codec, new Uint8Array(0)),
       multikey('', publicKey),
-      // p256-pub, and our codec as a varint with a needless third byte.
-      multikey('8024', publicKey),
+      // Our codec as a varint with a needless third byte, and p521-pub.
+      multikey('8224', publicKey),
       multikey(`${codec.slice(0, 2)}8100`, publicKey),
-      ...Object.values(MULTICODECS).filter(other => other !== codec).map(other => multikey(other, publicKey)),
+      ...suites().filter(other => other !== suite && !other.isPublicKey(publicKey)).map(other => multikey(toHex(other.multicodec), publicKey)),
     ]) {
       expect(() => parseIdentityName(wrong)).toThrow(refused)
     }
+  })
+})
+
+describe('a bundle', () => {
+  const suite = suites().find(({ naming }) => naming === 'bundle')
+  const scheme = encryptions().find(({ name }) => name === suite?.encryption)
+  if (suite === undefined || scheme === undefined) throw new Error('No suite is named by a bundle')
+  const sign = { suite, publicKey: suite.publicKey(secretOf(0x47)) }
+  const long = { scheme, publicKey: scheme.publicKey(secretOf(0x48)) }
+  const [classical] = samples
+  if (classical === undefined) throw new Error('No suite is named by a multikey')
+  const { name, bundle = new Uint8Array(0) } = nameIdentity({ sign, encrypt: long })
+
+  const text = (value: string) => join(Uint8Array.of(0x60 + value.length), utf8(value))
+  const octets = (value: Uint8Array) => join(Uint8Array.of(0x59, value.length >> 8, value.length & 0xff), value)
+  const coded = (codec: Uint8Array, key: Uint8Array) => octets(join(codec, key))
+  const [SIGN, ENC, VERSION, ONE] = [coded(suite.multicodec, sign.publicKey), coded(scheme.multicodec, long.publicKey), text('version'), Uint8Array.of(1)]
+  const map = (...parts: readonly Uint8Array[]) => join(Uint8Array.of(0xa0 + parts.length / 2), ...parts)
+  const hashOf = (bytes: Uint8Array) => `z${base58.encode(join(hex('1220'), sha256(bytes)))}`
+
+  test('is deterministic CBOR of version and keys, and its hash is the name', () => {
+    expect(bundle).toEqual(map(text('enc'), ENC, text('sign'), SIGN, VERSION, ONE))
+    expect(name).toBe(hashOf(bundle))
+    expect(parseIdentityName({ name, bundle })).toEqual({ name, bundle, format: 'framed', sign, encrypt: long })
+    expect(parseIdentityName({ name: `${name}.raw`, bundle }).format).toBe('raw')
+    expect(() => parseIdentityName({ name: `${name}.raw.raw`, bundle })).toThrow(refused)
+  })
+
+  test.each<[string, Uint8Array]>([
+    ['nothing', new Uint8Array(0)],
+    ['another order', map(VERSION, ONE, text('sign'), SIGN, text('enc'), ENC)],
+    ['a field more', map(text('a'), ONE, text('enc'), ENC, text('sign'), SIGN, VERSION, ONE)],
+    ['a field twice', map(text('enc'), ENC, text('sign'), SIGN, VERSION, ONE, VERSION, ONE)],
+    ['an indefinite length', join(Uint8Array.of(0xbf), bundle.subarray(1), Uint8Array.of(0xff))],
+    ['a longer length', join(Uint8Array.of(0xb8, 3), bundle.subarray(1))],
+    ['a longer length of a key', map(text('enc'), ENC, text('sign'), join(Uint8Array.of(0x5a, 0, 0), SIGN.subarray(1)), VERSION, ONE)],
+    ['a longer version', map(text('enc'), ENC, text('sign'), SIGN, VERSION, Uint8Array.of(0x18, 1))],
+    ['a version that is a float', map(text('enc'), ENC, text('sign'), SIGN, VERSION, hex('f93c00'))],
+    ['a version that is a bignum', map(text('enc'), ENC, text('sign'), SIGN, VERSION, hex('c24101'))],
+    ['a tag', join(hex('d9d9f7'), bundle)],
+    ['a byte after it', join(bundle, Uint8Array.of(0))],
+    ['bytes after it, up to the limit and beyond', join(bundle, new Uint8Array(4097 - bundle.length))],
+  ])('with %s is refused, under its own hash and under the name of its keys', (_what, wrong) => {
+    for (const given of [name, hashOf(wrong)]) expect(() => parseIdentityName({ name: given, bundle: wrong })).toThrow(refused)
+  })
+
+  test.each<[string, Uint8Array]>([
+    ['no key', map(VERSION, ONE)],
+    ['another version', map(text('enc'), ENC, text('sign'), SIGN, VERSION, Uint8Array.of(2))],
+    ['keys that changed places', map(text('enc'), SIGN, text('sign'), ENC, VERSION, ONE)],
+    ['an encryption key to sign with', map(text('sign'), ENC, VERSION, ONE)],
+    ['an encryption key of another scheme', map(text('enc'), coded(hex('ec01'), encrypt.publicKey), text('sign'), SIGN, VERSION, ONE)],
+    ['an encryption key of another scheme, in its shortest form', map(text('enc'), join(Uint8Array.of(0x58, 34), hex('ec01'), encrypt.publicKey), text('sign'), SIGN, VERSION, ONE)],
+    ['a key that a name could hold', map(text('sign'), join(Uint8Array.of(0x58, classical.publicKey.length + 2), classical.suite.multicodec, classical.publicKey), VERSION, ONE)],
+    ['a key that is short of a byte', map(text('sign'), coded(suite.multicodec, sign.publicKey.subarray(1)), VERSION, ONE)],
+    ['what is no map', hex('83010203')],
+  ])('of %s is none', (_what, wrong) => expect(() => parseIdentityName({ name: hashOf(wrong), bundle: wrong })).toThrow(refused))
+
+  test('belongs to its name, which is nothing without it', () => {
+    const other = nameIdentity({ sign })
+    expect(() => parseIdentityName({ name, bundle: other.bundle ?? new Uint8Array(0) })).toThrow(refused)
+    expect(() => parseIdentityName(name)).toThrow(refused)
+    expect(() => parseIdentityName({ name: formatIdentityName({ encrypt }), bundle })).toThrow(refused)
+    expect(() => nameIdentity({ sign, encrypt })).toThrow(refused)
+    expect(() => nameIdentity({ sign: classical, encrypt: long })).toThrow(refused)
   })
 })
 
@@ -104,7 +171,7 @@ describe('any text', () => {
   })
 
   test('with one character changed is refused, or names another key', () => {
-    const name = formatIdentityName({ sign: sampleOf(ed25519Suite, 0x45), encrypt })
+    const name = formatIdentityName({ sign: sampleOf(portableEd25519, 0x45), encrypt })
     fc.assert(
       fc.property(fc.nat({ max: name.length - 1 }), fc.constantFrom(...'1zZ.0OIl+Ab9'), (at, character) => {
         const other = name.slice(0, at) + character + name.slice(at + 1)
@@ -148,7 +215,7 @@ describe('keys that are none have no name', () => {
   ]
 
   test.each(SMALL.map(u => toHex(numberToBytesLE(u, 32))))('the X25519 key %s of small order', key => {
-    expect(() => formatIdentityName({ encrypt: hex(key) })).toThrow(refused)
+    expect(() => formatIdentityName({ encrypt: { scheme: x25519Scheme(), publicKey: hex(key) } })).toThrow(refused)
     expect(() => parseIdentityName(multikey('ec01', hex(key)))).toThrow(refused)
   })
 
@@ -156,7 +223,7 @@ describe('keys that are none have no name', () => {
     for (let u = P; u < 2n ** 255n; u++) {
       expect(() => parseIdentityName(multikey('ec01', numberToBytesLE(u, 32)))).toThrow(refused)
     }
-    const high = Uint8Array.from(encrypt)
+    const high = Uint8Array.from(encrypt.publicKey)
     high[31] = (high[31] ?? 0) | 0x80
     expect(() => parseIdentityName(multikey('ec01', high))).toThrow(refused)
   })

@@ -1,3 +1,7 @@
+import { CiphertextOpener } from '../../src/crypto/ciphertext.ts'
+import type { EncryptionScheme } from '../../src/crypto/encryption.ts'
+import { encryptionByName } from '../../src/crypto/encryptions.ts'
+import type { EncryptionKey } from '../../src/crypto/identity-name.ts'
 import type { SignatureSuite } from '../../src/crypto/suite.ts'
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -25,4 +29,23 @@ export interface Sample {
 export function sampleOf(suite: SignatureSuite, byte: number): Sample {
   const secretKey = secretOf(byte)
   return { suite, secretKey, publicKey: suite.publicKey(secretKey) }
+}
+
+const x25519 = encryptionByName('X25519')
+
+/** The scheme that classical identities are encrypted to. */
+export function x25519Scheme(): EncryptionScheme {
+  if (x25519 === undefined) throw new Error('There is no X25519')
+  return x25519
+}
+
+/** The public key of {@link secretOf}(byte), or of that secret. */
+export function x25519Key(secret: number | Uint8Array): EncryptionKey {
+  const scheme = x25519Scheme()
+  return { scheme, publicKey: scheme.publicKey(typeof secret === 'number' ? secretOf(secret) : secret) }
+}
+
+/** What opens the ciphertexts of the identity of that name. */
+export async function openerOf(name: string, secret: Uint8Array, scheme = x25519Scheme()): Promise<CiphertextOpener> {
+  return new CiphertextOpener(await scheme.opener(secret), scheme, name)
 }

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers'
 import { describe, expect, test } from 'vitest'
 import { formatIdentityName } from '../../src/crypto/identity-name.ts'
-import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'
+import { portableEd25519 } from '../../src/crypto/suites/ed25519/portable.ts'
 import { memoryNetwork } from '../../src/index.ts'
 import type { Node } from '../../src/index.ts'
 import { Agenda } from '../../src/simulation/agenda.ts'
@@ -27,7 +27,7 @@ class Wires {
   }
 
   nodeID(): string {
-    return formatIdentityName({ sign: { suite: ed25519Suite, publicKey: ed25519Suite.publicKey(this.random.bytes(32)) } })
+    return formatIdentityName({ sign: { suite: portableEd25519, publicKey: portableEd25519.publicKey(this.random.bytes(32)) } })
   }
 
   run(until = Infinity): void {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { memoryNetwork } from '../../src/index.ts'
 import { formatIdentityName } from '../../src/crypto/identity-name.ts'
-import { ed25519Suite } from '../../src/crypto/suites/ed25519.ts'
+import { portableEd25519 } from '../../src/crypto/suites/ed25519/portable.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { transportCompliance } from './compliance.ts'
 
-const nodeID = () => formatIdentityName({ sign: { suite: ed25519Suite, publicKey: ed25519Suite.publicKey(ed25519Suite.generate(randomBytes)) } })
+const nodeID = () => formatIdentityName({ sign: { suite: portableEd25519, publicKey: portableEd25519.publicKey(portableEd25519.generate(randomBytes)) } })
 
 const place = (buffer?: number) => () => {
   const network = memoryNetwork(buffer === undefined ? {} : { buffer })
