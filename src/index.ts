@@ -1,14 +1,20 @@
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { encryptTo } from './crypto/ciphertext.ts'
-import { verifyCommitment } from './crypto/commitment.ts'
+import { verifyCommitment, verifyCommitments } from './crypto/commitment.ts'
+import type { Claim, VerifyOptions } from './crypto/commitment.ts'
+import { encryptions } from './crypto/encryptions.ts'
 import { formatIdentityName, parseIdentityName } from './crypto/identity-name.ts'
 import { randomBytes } from './crypto/random.ts'
-import { ed25519Suite } from './crypto/suites/ed25519.ts'
+import { suites } from './crypto/suites.ts'
+import { portableEd25519 } from './crypto/suites/ed25519/portable.ts'
+import { commitment } from './engines/commitment/index.ts'
+import { decryption } from './engines/decryption/index.ts'
+import { identityManagement } from './engines/identity-management/index.ts'
 import { externalIdentityOf, isExternalIdentity } from './core/engine-id.ts'
 import { Fault } from './core/errors.ts'
 import type { ExternalIdentity } from './core/engine-id.ts'
 import { RuntimeNode } from './runtime/node.ts'
-import type { Node, NodeOptions } from './runtime/node.ts'
+import type { Cryptography, Node, NodeOptions } from './runtime/node.ts'
 import { platformHost } from './runtime/platform.ts'
 
 // The only place that joins core, crypto, engines, backends and runtime.
@@ -22,16 +28,25 @@ import { platformHost } from './runtime/platform.ts'
  */
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
   // The name is an Ed25519 public key. Its secret would sign handshakes; no transport here asks for one.
-  const secretKey = ed25519Suite.generate(randomBytes)
-  const publicKey = ed25519Suite.publicKey(secretKey)
+  const secretKey = portableEd25519.generate(randomBytes)
+  const publicKey = portableEd25519.publicKey(secretKey)
   secretKey.fill(0)
-  const id = formatIdentityName({ sign: { suite: ed25519Suite, publicKey } })
-  const node = new RuntimeNode({ id, boot: bytesToHex(randomBytes(16)), host: platformHost(), options })
+  const id = formatIdentityName({ sign: { suite: portableEd25519, publicKey } })
+  const node = new RuntimeNode({ id, boot: bytesToHex(randomBytes(16)), host: platformHost(), cryptography, options })
   await node.open()
   return node
 }
 
-export type { Node, NodeOptions, SpawnOptions } from './runtime/node.ts'
+const serving: ReadonlySet<object> = new Set([identityManagement, commitment, decryption])
+const cryptography: Cryptography = {
+  describe: () => Object.fromEntries([
+    ...suites().map(({ params, path, provider }) => [params, { path, provider }] as const),
+    ...encryptions().map(({ name, path, provider }) => [name, { path, provider }] as const),
+  ]),
+  serves: engine => serving.has(engine),
+}
+
+export type { Node, NodeDescription, NodeOptions, Provider, SpawnOptions } from './runtime/node.ts'
 export type { Counters } from './runtime/delivery.ts'
 export type {
   DeadLetterReason, Observed, ObservedDeadLetter, ObservedEmission, ObservedEnd, ObservedLink, ObservedMessage, ObservedRestart, ObservedSpawn, ObservedStep, Observer,
@@ -44,11 +59,20 @@ export type { Link, LinkEvents, Transport, TransportEvents } from './transports/
 // ── identities ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * Whether `commitment` is one over `data` in the name of `identity`. Needs no node. Rejects with `invalid-identity` for a name that
- * is none, `not-available` for an identity that cannot commit, `invalid-argument` for what is not bytes.
+ * Whether `commitment` is one over `data` in the name of `identity`. Needs no node. Rejects with `invalid-identity` for an identity that
+ * is none, `not-available` for one that cannot commit, `invalid-argument` for what is not bytes.
  */
-export async function verify(identity: ExternalIdentity, data: Uint8Array, commitment: Uint8Array): Promise<boolean> {
-  return verifyCommitment(nameOf(identity), data, commitment)
+export async function verify(identity: ExternalIdentity, data: Uint8Array, commitment: Uint8Array, options?: VerifyOptions): Promise<boolean> {
+  return verifyCommitment(known(identity), data, commitment, options)
+}
+
+/**
+ * Verifies many commitments, of whatever identities: `true` or `false` for each, in order, as {@link verify} says it, in less time. Rejects as that
+ * does, if any of them gives it reason to.
+ */
+export async function verifyBatch(claims: readonly (Claim & { readonly identity: ExternalIdentity })[]): Promise<readonly boolean[]> {
+  if (Array.isArray(claims)) for (const claim of claims) known(claim?.identity)
+  return verifyCommitments(claims)
 }
 
 /**
@@ -57,35 +81,38 @@ export async function verify(identity: ExternalIdentity, data: Uint8Array, commi
  * what is not bytes or too much, `backend-failed` when the platform fails.
  */
 export async function encrypt(identity: ExternalIdentity, data: Uint8Array): Promise<Uint8Array> {
-  return encryptTo(nameOf(identity), data)
+  return encryptTo(known(identity), data)
 }
 
-function nameOf(identity: ExternalIdentity): string {
-  if (isExternalIdentity(identity)) return identity.name
-  throw new Fault('invalid-identity', 'An external identity is { node: null, name }, as Identity Management answers it')
+function known(identity: ExternalIdentity): ExternalIdentity {
+  if (isExternalIdentity(identity)) return identity
+  throw new Fault('invalid-identity', 'An external identity is { node: null, name }, with its bundle if it has one, as Identity Management answers it')
 }
 
-/** The external identity of that name, as `externalIdentity.name` prints it. Throws `invalid-identity`. */
-export function parseExternalIdentity(name: string): ExternalIdentity {
-  return externalIdentityOf(parseIdentityName(name).name)
+/** The external identity of that name, as `externalIdentity.name` and `externalIdentity.bundle` have it. Throws `invalid-identity`. */
+export function parseExternalIdentity(name: string, bundle?: Uint8Array): ExternalIdentity {
+  parseIdentityName({ name, ...bundle && { bundle } })
+  return externalIdentityOf(name, bundle && Uint8Array.from(bundle))
 }
+
+export { signable } from './crypto/signable.ts'
+export type { Purpose } from './crypto/signable.ts'
+export type { Claim, VerifyOptions }
 
 export { identities } from './engines/identity-management/identities.ts'
 export type { Borrowed, Commits, Decrypts, GenerateIdentity, Identities, Owned, Ownership } from './engines/identity-management/identities.ts'
-export { identityManagement } from './engines/identity-management/index.ts'
 export { identityManagementProtocol } from './engines/identity-management/messages.ts'
 export type { IdentityManagement } from './engines/identity-management/family.ts'
 export type { IdentityManagementProtocol } from './engines/identity-management/messages.ts'
-export { commitment } from './engines/commitment/index.ts'
 export type { Commitment } from './engines/commitment/behaviour.ts'
-export { COMMITMENT_LIMIT, commitmentProtocol } from './engines/commitment/messages.ts'
+export { commitment, decryption, identityManagement }
+export { BATCH_LIMIT, COMMITMENT_LIMIT, commitmentProtocol } from './engines/commitment/messages.ts'
 export type { CommitmentProtocol } from './engines/commitment/messages.ts'
-export { decryption } from './engines/decryption/index.ts'
 export type { Decryption } from './engines/decryption/behaviour.ts'
 export { DECRYPTION_LIMIT, decryptionProtocol } from './engines/decryption/messages.ts'
 export type { DecryptionProtocol } from './engines/decryption/messages.ts'
 export { localMemory } from './backends/local-memory/index.ts'
-export type { Backend, BackendName, Backends, Capabilities, CiphertextRefusal, Decryptor, GenerateOptions, Signer } from './backends/backend.ts'
+export type { Backend, BackendName, Backends, Capabilities, CiphertextRefusal, Decryptor, Format, GenerateOptions, Signer } from './backends/backend.ts'
 
 // ── writing engines ──────────────────────────────────────────────────────────────────────────────────────────────
 

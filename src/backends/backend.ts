@@ -1,8 +1,9 @@
 import type { ExternalIdentity } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import type { CiphertextRefusal } from '../crypto/ciphertext.ts'
+import type { Format } from '../crypto/identity-name.ts'
 
-/** What an identity can do. To commit it has a signing key, to decrypt an encryption key (X25519); its name binds exactly those. */
+/** What an identity can do. To commit it has a signing key, to decrypt an encryption key; its name binds exactly those. */
 export type Capabilities = 'Commit' | 'Decrypt' | 'CommitAndDecrypt'
 
 /** Which backend a message means. Backends have the same name when all the fields are the same. */
@@ -18,12 +19,21 @@ export interface GenerateOptions {
   /** The cryptosystem, one of the backend's `params`. */
   readonly params: string
   readonly capabilities: Capabilities
+  /** What its signatures are of: framed data, unless told. */
+  readonly format?: Format
 }
 
-/** Signs in the name of one identity. It takes data and never a signable: what is signed is decided here (see `signable`). */
+/** `framed`: what is signed says what it is for (see `signable`). `raw`: bare bytes, for other ecosystems' tokens and transactions. */
+export type { Format }
+
+/** Signs in the name of one identity. It takes data and never a signable: what is signed is decided here (see `signable`, and {@link Format}). */
 export interface Signer {
   /** Signs for purpose `data`, and returns a commitment that `verify` accepts. Throws `backend-failed`. */
   sign(data: Uint8Array, signal: AbortSignal): Uint8Array | Promise<Uint8Array>
+  /** A commitment for each, in order; or it rejects, for all. Where it is absent, the engine signs one after the other. */
+  signBatch?(data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly Uint8Array[]>
+  /** Signs a digest as it is: r ‖ s ‖ u8 recovery id. Throws `not-available` where the identity has no such signatures, or when absent. */
+  signDigest?(digest: Uint8Array, signal: AbortSignal): Uint8Array | Promise<Uint8Array>
   /** Erases what this signer holds. It signs no more. */
   close(): void | Promise<void>
 }
@@ -51,10 +61,12 @@ export interface Backend {
   readonly params: readonly string[]
   /** What its identities can be capable of. */
   readonly capabilities: readonly Capabilities[]
+  /** What it can sign: `framed` alone, unless told. */
+  readonly formats?: readonly Format[]
   /**
    * Makes an identity with exactly the asked capabilities, whole or not at all: a generate that throws or rejects leaves
-   * nothing behind. Never answers with one that was made under another key. Throws `not-available` for params or capabilities it does
-   * not offer, `backend-failed` otherwise.
+   * nothing behind. Never answers with one that was made under another key. Throws `not-available` for params, capabilities or a
+   * format that it does not offer, `backend-failed` otherwise.
    */
   generate(options: GenerateOptions, signal: AbortSignal): ExternalIdentity | Promise<ExternalIdentity>
   /** Erases the keys of an identity and closes its signers and decryptors. Throws `not-found`, `backend-failed`. */

@@ -19,12 +19,17 @@ export interface EngineRef<out P> extends EngineID {
 
 /**
  * The name of an identity: it binds a signing key, an encryption key or both, so whoever holds it can verify, encrypt or both. It is
- * a name and no address (`node` is `null`), so nothing can be asked of it.
+ * a name and no address (`node` is `null`), so nothing can be asked of it. Identities are compared by `name` alone.
  */
 export interface ExternalIdentity extends EngineID {
   readonly node: null
+  /** The keys, where they are too long for a name: `name` is their hash then. At most 4,096 bytes. */
+  readonly bundle?: Uint8Array
   readonly [phantom]: 'ExternalIdentity'
 }
+
+/** The most bytes that a bundle may have. */
+export const BUNDLE_LIMIT = 4096
 
 let readTarget: (id: object) => unknown
 let hasBrand: (value: object) => boolean
@@ -76,15 +81,17 @@ export function engineIDOf(node: NodeID | null, name: string): EngineID {
   return new Address(node, name, undefined)
 }
 
-/** Names an external identity. The name is checked where it is used: by `verify`, by `encrypt`, by a backend. */
-export function externalIdentityOf(name: string): ExternalIdentity
-export function externalIdentityOf(name: string): EngineID {
-  return new Address(null, name, undefined)
+/** Names an external identity. Name and bundle are checked where they are used: by `verify`, by `encrypt`, by a backend. */
+export function externalIdentityOf(name: string, bundle?: Uint8Array): ExternalIdentity
+export function externalIdentityOf(name: string, bundle?: Uint8Array): EngineID {
+  return bundle === undefined ? new Address(null, name, undefined) : Object.freeze({ node: null, name, bundle })
 }
 
-/** Whether this is what an external identity looks like: `{ node: null, name }` and nothing else. */
+/** Whether this is what an external identity looks like: `{ node: null, name }`, perhaps a `bundle`, and nothing else. */
 export function isExternalIdentity(value: unknown): value is ExternalIdentity {
-  return isEngineID(value) && value.node === null
+  if (typeof value !== 'object' || value === null || !('bundle' in value)) return isEngineID(value) && value.node === null
+  const { bundle, ...id } = value
+  return bundle instanceof Uint8Array && bundle.length <= BUNDLE_LIMIT && isEngineID(id) && id.node === null
 }
 
 /** Whether this has a name and a node, whatever they are: enough to look it up, at no cost. */

@@ -23,6 +23,7 @@ export type FaultCode =
   | 'not-available'
   | 'not-encodable'
   | 'not-found'
+  | 'portable-crypto'
   | 'start-failed'
 
 /**

@@ -52,7 +52,7 @@ export function backendCompliance(
 
       test('generates exactly the asked keys', () => {
         expect(identity.node).toBeNull()
-        const { name, sign, encrypt } = parseIdentityName(identity.name)
+        const { name, sign, encrypt } = parseIdentityName(identity)
         expect(name).toBe(identity.name)
         expect(sign !== undefined).toBe(includes(offer.capabilities, 'Commit'))
         expect(encrypt !== undefined).toBe(includes(offer.capabilities, 'Decrypt'))
@@ -85,15 +85,42 @@ export function backendCompliance(
       test('gives commitments that verify, for this data and this identity only', async () => {
         const commitment = await signer.sign(data, signal)
         const other = await generate(backend, offer)
-        expect(verifyCommitment(identity.name, data, commitment)).toBe(true)
-        expect(verifyCommitment(identity.name, new Uint8Array(0), commitment)).toBe(false)
-        expect(verifyCommitment(other.name, data, commitment)).toBe(false)
+        expect(verifyCommitment(identity, data, commitment)).toBe(true)
+        expect(verifyCommitment(identity, new Uint8Array(0), commitment)).toBe(false)
+        expect(verifyCommitment(other, data, commitment)).toBe(false)
       })
 
       test('signs no data and long data', async () => {
         for (const bytes of [new Uint8Array(0), new Uint8Array(100_000).fill(1)]) {
-          expect(verifyCommitment(identity.name, bytes, await signer.sign(bytes, signal))).toBe(true)
+          expect(verifyCommitment(identity, bytes, await signer.sign(bytes, signal))).toBe(true)
         }
+      })
+
+      test('signs many, if it can, as it signs one', async () => {
+        if (signer.signBatch === undefined) return
+        const many = [data, new Uint8Array(0), data]
+        const commitments = await signer.signBatch(many, signal)
+        expect(commitments.map((commitment, i) => verifyCommitment(identity, many[i] ?? data, commitment))).toEqual([true, true, true])
+        expect(await signer.signBatch([], signal)).toEqual([])
+        const one = await backend.signer(identity, signal)
+        await one.close()
+        await rejects(() => one.signBatch?.(many, signal), 'backend-failed')
+      })
+
+      test('signs no digests: what is framed is never bare', async () => {
+        if (signer.signDigest !== undefined) await rejects(() => signer.signDigest?.(new Uint8Array(32), signal), 'not-available')
+      })
+
+      test('in format raw, if it offers that, signs bare bytes under another name', async () => {
+        const raw = { key: 'raw', ...offer, format: 'raw' } as const
+        if (!backend.formats?.includes('raw')) return rejects(() => backend.generate(raw, signal), 'not-available')
+        const bare = await backend.generate(raw, signal)
+        const { sign, format } = parseIdentityName(bare)
+        expect(format).toBe('raw')
+        const signature = await (await backend.signer(bare, signal)).sign(data, signal)
+        expect(sign?.suite.verify(sign.publicKey, data, signature)).toBe(true)
+        expect(verifyCommitment(bare, data, signature)).toBe(true)
+        await rejects(() => backend.generate({ ...raw, format: 'framed' }, signal), 'backend-failed')
       })
 
       test('closing one signer leaves the others', async () => {
@@ -101,7 +128,7 @@ export function backendCompliance(
         await one.close()
         await one.close()
         await rejects(() => one.sign(data, signal), 'backend-failed')
-        expect(verifyCommitment(identity.name, data, await signer.sign(data, signal))).toBe(true)
+        expect(verifyCommitment(identity, data, await signer.sign(data, signal))).toBe(true)
       })
     })
 
@@ -117,20 +144,20 @@ export function backendCompliance(
 
       test('opens what was encrypted to this identity only', async () => {
         const other = await generate(backend, offer)
-        expect(await decryptor.decrypt(await encryptTo(identity.name, data), signal)).toEqual(data)
-        expect(await decryptor.decrypt(await encryptTo(other.name, data), signal)).toEqual(FAILED)
+        expect(await decryptor.decrypt(await encryptTo(identity, data), signal)).toEqual(data)
+        expect(await decryptor.decrypt(await encryptTo(other, data), signal)).toEqual(FAILED)
       })
 
       test('refuses what is no ciphertext, and says nothing about what does not open', async () => {
         expect(await decryptor.decrypt(data, signal)).toEqual(code('malformed-ciphertext'))
-        const ciphertext = await encryptTo(identity.name, data)
+        const ciphertext = await encryptTo(identity, data)
         const last = ciphertext.length - 1
         ciphertext[last] = (ciphertext[last] ?? 0) ^ 1
         expect(await decryptor.decrypt(ciphertext, signal)).toEqual(FAILED)
       })
 
       test('closing one decryptor leaves the others', async () => {
-        const ciphertext = await encryptTo(identity.name, data)
+        const ciphertext = await encryptTo(identity, data)
         const one = await backend.decryptor(identity, signal)
         await one.close()
         await one.close()
@@ -161,7 +188,7 @@ export function backendCompliance(
       })
 
       test('closes what it gave', async () => {
-        const ciphertext = decryptor && (await encryptTo(identity.name, data))
+        const ciphertext = decryptor && (await encryptTo(identity, data))
         if (signer) await rejects(() => signer?.sign(data, signal), 'backend-failed')
         if (ciphertext) await rejects(() => decryptor?.decrypt(ciphertext, signal), 'backend-failed')
         await signer?.close()
@@ -171,11 +198,11 @@ export function backendCompliance(
       test('leaves other identities', async () => {
         if (signer) {
           const commitment = await (await backend.signer(neighbour, signal)).sign(data, signal)
-          expect(verifyCommitment(neighbour.name, data, commitment)).toBe(true)
+          expect(verifyCommitment(neighbour, data, commitment)).toBe(true)
         }
         if (decryptor) {
           const other = await backend.decryptor(neighbour, signal)
-          expect(await other.decrypt(await encryptTo(neighbour.name, data), signal)).toEqual(data)
+          expect(await other.decrypt(await encryptTo(neighbour, data), signal)).toEqual(data)
         }
       })
 
@@ -192,6 +219,8 @@ export function backendCompliance(
         for (const params of ['', 'RSA', 'ed25519', '__proto__', 'constructor']) {
           await rejects(() => backend.generate({ ...offer, key: 'a', params }, signal), 'not-available')
         }
+        // @ts-expect-error no format
+        await rejects(() => backend.generate({ ...offer, key: 'a', format: 'bare' }, signal), 'not-available')
         // @ts-expect-error no capabilities
         await rejects(() => backend.generate({ ...offer, key: 'a', capabilities: 'Everything' }, signal), 'not-available')
         const others: Capabilities[] = ['Commit', 'Decrypt', 'CommitAndDecrypt']

@@ -1,13 +1,20 @@
 import { inspect } from 'node:util'
-import { describe, expect, test } from 'vitest'
-import { localMemory } from '../../src/backends/local-memory/index.ts'
-import { LocalMemory } from '../../src/backends/local-memory/local-memory.ts'
+import { describe, expect, test, vi } from 'vitest'
+import * as declared from '../../src/backends/local-memory/index.ts'
+import * as native from '../../src/backends/local-memory/local-memory.ts'
 import { encryptTo } from '../../src/crypto/ciphertext.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import type { RandomBytes } from '../../src/crypto/suite.ts'
 import { backendCompliance } from './compliance.ts'
 
-backendCompliance('local memory', localMemory, localMemory())
+/** The same modules again, in a process that was told to compute with portable code. */
+vi.stubEnv('IPSE_CRYPTO', 'portable')
+vi.resetModules()
+const portable = await import('../../src/backends/local-memory/local-memory.ts')
+vi.unstubAllEnvs()
+
+backendCompliance('local memory', declared.localMemory, declared.localMemory())
+backendCompliance('local memory with portable code', () => new portable.LocalMemory({ random: randomBytes }), declared.localMemory())
 
 const { signal } = new AbortController()
 const data = new Uint8Array([1, 2, 3])
@@ -36,36 +43,34 @@ function failureOf(act: () => unknown): Error {
 
 const isErased = (bytes: Uint8Array): boolean => bytes.every(byte => byte === 0)
 
-describe('local memory erases', () => {
-  test('both secret keys when the identity is deleted, and no others', () => {
+describe.each([['native', native], ['portable', portable]])('local memory with %s code erases', (_path, { LocalMemory }) => {
+  test('its copy of a signing secret once the signer has it, and an unused decryption secret when the identity is deleted', () => {
     const { random, given } = recorded()
     const backend = new LocalMemory({ random })
     const identity = backend.generate(both)
     backend.generate({ ...both, key: 'b' })
-    expect(given.map(isErased)).toEqual([false, false, false, false])
+    expect(given.map(isErased)).toEqual([true, false, true, false])
     backend.delete(identity)
-    expect(given.map(isErased)).toEqual([true, true, false, false])
+    expect(given.map(isErased)).toEqual([true, true, true, false])
   })
 
   test('nothing that others still use when a signer or a decryptor is closed', async () => {
-    const { random, given } = recorded()
-    const backend = new LocalMemory({ random })
+    const backend = new LocalMemory({ random: randomBytes })
     const identity = backend.generate(both)
     void backend.signer(identity).close()
     void (await backend.decryptor(identity)).close()
-    expect(isErased(given[0] ?? new Uint8Array())).toBe(false)
-    const data = Uint8Array.of(1, 2, 3)
+    expect(backend.signer(identity).sign(data, signal)).toBeInstanceOf(Uint8Array)
     const decryptor = await backend.decryptor(identity)
-    expect(await decryptor.decrypt(await encryptTo(identity.name, data), new AbortController().signal)).toEqual(data)
+    expect(await decryptor.decrypt(await encryptTo(identity, data), new AbortController().signal)).toEqual(data)
   })
 
   test('its copy of the decryption secret once the platform has it', async () => {
     const { random, given } = recorded()
     const backend = new LocalMemory({ random })
     const identity = backend.generate(both)
-    expect(given.map(isErased)).toEqual([false, false])
+    expect(given.map(isErased)).toEqual([true, false])
     await backend.decryptor(identity)
-    expect(given.map(isErased)).toEqual([false, true])
+    expect(given.map(isErased)).toEqual([true, true])
   })
 
   test('what it made when randomness fails half-way, and keeps nothing', () => {
@@ -88,12 +93,12 @@ describe('local memory erases', () => {
     const backend = new LocalMemory({ random })
     const identity = backend.generate(both)
     expect(() => backend.generate({ ...both, key: 'b' })).toThrow(expect.objectContaining({ code: 'backend-failed' }))
-    expect(given.map(isErased)).toEqual([false, false, true, true])
+    expect(given.map(isErased)).toEqual([true, false, true, true])
     expect(backend.signer(identity).sign(data, signal)).toBeInstanceOf(Uint8Array)
   })
 })
 
-describe('local memory', () => {
+describe.each([['native', native], ['portable', portable]])('local memory with %s code', (path, { LocalMemory }) => {
   test('signs at once, without a promise', () => {
     const backend = new LocalMemory({ random: randomBytes })
     for (const params of backend.params) {
@@ -102,16 +107,43 @@ describe('local memory', () => {
     }
   })
 
-  test('lets nothing out that was being decrypted while the identity was deleted', async () => {
+  test('lets nothing out that was being signed in a batch while the identity was deleted', async () => {
+    const backend = new LocalMemory({ random: randomBytes })
+    const identity = backend.generate(both)
+    const signing = backend.signer(identity).signBatch?.([data, data, data], signal)
+    backend.delete(identity)
+    await expect(signing).rejects.toMatchObject({ code: 'backend-failed' })
+  })
+
+  test('signs no more of a batch that nobody waits for', async () => {
+    const backend = new LocalMemory({ random: randomBytes })
+    const many = Array.from({ length: 200 }, () => data)
+    for (const params of backend.params) {
+      const waiting = new AbortController()
+      const signing = backend.signer(backend.generate({ key: params, params, capabilities: 'Commit' })).signBatch?.(many, waiting.signal)
+      waiting.abort()
+      await expect(signing).rejects.toMatchObject({ code: 'backend-failed' })
+    }
+  })
+
+  if (path === 'native') test('decrypts at once, without a promise', async () => {
+    const backend = new LocalMemory({ random: randomBytes })
+    const identity = backend.generate(both)
+    const decryptor = backend.decryptor(identity)
+    expect(decryptor).not.toBeInstanceOf(Promise)
+    expect((await decryptor).decrypt(await encryptTo(identity, data), signal)).toEqual(data)
+  })
+
+  if (path === 'portable') test('lets nothing out that was being decrypted while the identity was deleted', async () => {
     const backend = new LocalMemory({ random: randomBytes })
     const identity = backend.generate(both)
     const decryptor = await backend.decryptor(identity)
-    const decrypting = decryptor.decrypt(await encryptTo(identity.name, data), signal)
+    const decrypting = decryptor.decrypt(await encryptTo(identity, data), signal)
     backend.delete(identity)
     await expect(decrypting).rejects.toMatchObject({ code: 'backend-failed' })
   })
 
-  test('gives no decryptor when the identity was deleted meanwhile', async () => {
+  if (path === 'portable') test('gives no decryptor when the identity was deleted meanwhile', async () => {
     const backend = new LocalMemory({ random: randomBytes })
     const identity = backend.generate(both)
     const opening = backend.decryptor(identity)
@@ -143,6 +175,6 @@ describe('local memory', () => {
     const identity = backend.generate(both)
     expect(Reflect.ownKeys(backend.signer(identity))).toEqual([])
     expect(Reflect.ownKeys(await backend.decryptor(identity))).toEqual([])
-    expect(Reflect.ownKeys(backend).toSorted()).toEqual(['capabilities', 'name', 'params'])
+    expect(Reflect.ownKeys(backend).toSorted()).toEqual(['capabilities', 'formats', 'name', 'params'])
   })
 })

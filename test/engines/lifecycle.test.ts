@@ -131,9 +131,9 @@ test('S36: a principal is its name: who closes a client and opens it again owns 
 
 describe('the façade', () => {
   const METHODS: Record<Capabilities, readonly string[]> = {
-    Commit: ['commit', 'commitmentEngine'],
+    Commit: ['commit', 'commitBatch', 'commitmentEngine'],
     Decrypt: ['decrypt', 'decryptionEngine'],
-    CommitAndDecrypt: ['commit', 'commitmentEngine', 'decrypt', 'decryptionEngine'],
+    CommitAndDecrypt: ['commit', 'commitBatch', 'commitmentEngine', 'decrypt', 'decryptionEngine'],
   }
 
   test.each(CAPABILITIES)('gives handles for %s that have what was asked for, and no more', async capabilities => {

@@ -163,7 +163,7 @@ describe('S34: refused, and nothing changed:', () => {
     { what: 'no data to sign', code: 'malformed', err: PHRASES.malformed, to: f => f.both.commitmentEngine, message: () => ({ type: 'CommitmentRequest' }) },
     { what: 'too much to sign', code: 'too-large', err: /^Too large/, to: f => f.both.commitmentEngine, message: () => ({ type: 'CommitmentRequest', data: new Uint8Array((1 << 20) + 1) }) },
     { what: 'text to decrypt', code: 'malformed', err: PHRASES.malformed, to: f => f.both.decryptionEngine, message: () => ({ type: 'DecryptionRequest', data: 'AQE=' }) },
-    { what: 'too much to decrypt', code: 'too-large', err: /^Too large/, to: f => f.both.decryptionEngine, message: () => ({ type: 'DecryptionRequest', data: new Uint8Array((1 << 20) + (1 << 10) + 1) }) },
+    { what: 'too much to decrypt', code: 'too-large', err: /^Too large/, to: f => f.both.decryptionEngine, message: () => ({ type: 'DecryptionRequest', data: new Uint8Array((1 << 20) + (1 << 11) + 1) }) },
   ]
 
   test.each(cases)('$what', async one => { await expectRefused(one) })

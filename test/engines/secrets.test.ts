@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { LocalMemory } from '../../src/backends/local-memory/local-memory.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
-import { secp256k1Suite } from '../../src/crypto/suites/secp256k1.ts'
+import { portableSecp256k1 } from '../../src/crypto/suites/secp256k1/portable.ts'
 import {
   always, bytes, createNode, defineEngine, defineProtocol, encrypt, engineRef, exchange, identities, identityManagement, parseExternalIdentity, request, update,
 } from '../../src/index.ts'
@@ -184,7 +184,7 @@ function recorded(): { readonly random: (length: number) => Uint8Array; readonly
       const name = `draw ${drawn++}`
       secrets.push({ name, bytes: seed.slice() }, { name: `${name}, expanded`, bytes: Uint8Array.from(createHash('sha512').update(seed).digest()) })
       // The longer draws become a key by reduction, the shorter ones are keys.
-      if (length > 32) secrets.push({ name: `${name}, reduced`, bytes: secp256k1Suite.generate(() => seed.slice()) })
+      if (length > 32) secrets.push({ name: `${name}, reduced`, bytes: portableSecp256k1.generate(() => seed.slice()) })
       return seed
     },
   }

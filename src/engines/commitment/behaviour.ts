@@ -1,13 +1,15 @@
 import type { Backends, Signer } from '../../backends/backend.ts'
 import { reply, task } from '../../core/effect.ts'
 import type { Behaviour, TaskHandlers } from '../../core/engine.ts'
-import { Fault } from '../../core/errors.ts'
+import { Fault, IpseError } from '../../core/errors.ts'
+import type { Refusal } from '../../core/errors.ts'
 import { isPromise } from '../../core/promise.ts'
 import { refuse } from '../../core/protocol.ts'
 import type { ResponseOf } from '../../core/protocol.ts'
 import { always } from '../../core/rule.ts'
 import type { ReplyTo } from '../../core/trigger.ts'
 import { backendFailure } from '../backend-failure.ts'
+import type { Failure } from '../backend-failure.ts'
 import type { commitmentConfig } from './config.ts'
 import type { CommitmentEnvironment } from './environment.ts'
 import type { CommitmentProtocol } from './messages.ts'
@@ -20,15 +22,53 @@ export interface Commitment {
   services: Backends
   resource: { readonly signer: Signer }
   tasks: {
-    sign(input: { readonly data: Uint8Array; readonly replyTo: ReplyTo<ResponseOf<CommitmentProtocol, 'CommitmentRequest'>> }): Uint8Array
+    sign(input: { readonly data: Uint8Array; readonly prehashed?: boolean; readonly replyTo: ReplyTo<ResponseOf<CommitmentProtocol, 'CommitmentRequest'>> }): Uint8Array
+    signBatch(input: { readonly data: readonly Uint8Array[]; readonly replyTo: ReplyTo<ResponseOf<CommitmentProtocol, 'CommitmentBatchRequest'>> }): readonly Committed[]
   }
 }
 
+/** What came of one item of a batch. */
+type Committed = { readonly commitment: Uint8Array } | Refusal<'backend-failed'>
+
 export const commitmentTasks: TaskHandlers<Commitment> = {
-  sign({ data }, { signer }, signal) {
-    const commitment: unknown = signer.sign(data, signal)
+  sign({ data, prehashed = false }, { signer }, signal) {
+    const commitment: unknown = prehashed ? signDigest(signer, data, signal) : signer.sign(data, signal)
     return isPromise(commitment) ? Promise.resolve(commitment).then(checked) : checked(commitment)
   },
+
+  async signBatch({ data }, { signer }, signal) {
+    if (signer.signBatch === undefined) return signEach(signer, data, signal)
+    try {
+      const commitments: readonly unknown[] = await signer.signBatch(data, signal)
+      if (commitments.length === data.length) return commitments.map(commitment => ({ commitment: checked(commitment) }))
+    } catch (error) {
+      if (signal.aborted) throw error
+    }
+    // One of them may be at fault: it must not cost the others.
+    return signEach(signer, data, signal)
+  },
+}
+
+/** Of what is signed as it is. */
+const DIGEST_LENGTH = 32
+
+function signDigest(signer: Signer, digest: Uint8Array, signal: AbortSignal): unknown {
+  if (signer.signDigest === undefined) throw new Fault('not-available', 'this identity signs no digests')
+  return signer.signDigest(digest, signal)
+}
+
+/** One after the other, as most devices have it; one that fails leaves the others. */
+async function signEach(signer: Signer, data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly Committed[]> {
+  const done: Committed[] = []
+  for (const one of data) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- a device does one thing at a time
+      done.push({ commitment: checked(await signer.sign(one, signal)) })
+    } catch (error) {
+      done.push(refuse('backend-failed', error instanceof IpseError ? `Backend failed: ${error.message}` : 'Backend failed'))
+    }
+  }
+  return done
 }
 
 function checked(commitment: unknown): Uint8Array {
@@ -36,15 +76,30 @@ function checked(commitment: unknown): Uint8Array {
   throw new Fault('backend-failed', 'The signer answered with something that is not bytes')
 }
 
+function refusalOf(end: Failure): Refusal<CommitmentProtocol['codes']> {
+  return end.code === 'not-available' ? refuse('not-available', `Capabilities not available: ${end.reason}`) : refuse('backend-failed', backendFailure(end))
+}
+
 export const commitmentBehaviour: Behaviour<Commitment> = {
   messages: {
     CommitmentRequest: always(function sign({ msg, replyTo }, { backendDeadline }) {
-      return task('sign', { data: msg.data, replyTo }, { key: `${replyTo.id}`, deadline: backendDeadline })
+      const { data, prehashed } = msg
+      if (prehashed === true && data.length !== DIGEST_LENGTH) {
+        return reply(refuse('not-available', `Capabilities not available: only digests of ${DIGEST_LENGTH} bytes are signed as they are`))
+      }
+      const input = prehashed === undefined ? { data, replyTo } : { data, prehashed, replyTo }
+      return task('sign', input, { key: `${replyTo.id}`, deadline: backendDeadline })
+    }),
+    CommitmentBatchRequest: always(function signBatch({ msg, replyTo }, { backendDeadline }) {
+      return task('signBatch', { data: msg.data, replyTo }, { key: `${replyTo.id}`, deadline: backendDeadline })
     }),
   },
   outcomes: {
     sign: always(function answer(end) {
-      return reply(end.outcome === 'done' ? { commitment: end.output } : refuse('backend-failed', backendFailure(end)), { to: end.input.replyTo })
+      return reply(end.outcome === 'done' ? { commitment: end.output } : refusalOf(end), { to: end.input.replyTo })
+    }),
+    signBatch: always(function answerBatch(end) {
+      return reply(end.outcome === 'done' ? { commitments: end.output } : refuse('backend-failed', backendFailure(end)), { to: end.input.replyTo })
     }),
   },
 }

@@ -2,8 +2,8 @@ import { defineProtocol, exchange } from '../../core/protocol.ts'
 import type { ProtocolOf } from '../../core/protocol.ts'
 import { bytes, sensitive } from '../../core/schema.ts'
 
-/** The most bytes of ciphertext that one request may carry: a plaintext of 1 MiB, and 1 KiB for what encryption adds. */
-export const DECRYPTION_LIMIT = (1 << 20) + (1 << 10)
+/** The most bytes of ciphertext that one request may carry: a plaintext of 1 MiB, and 2 KiB for what encryption adds. */
+export const DECRYPTION_LIMIT = (1 << 20) + (1 << 11)
 
 /** The messages of Anoma's Decryption engine. A response has the fields named here, or `{ err, code }`. */
 export const decryptionProtocol = defineProtocol({

@@ -2,7 +2,7 @@ import { includes, sameBackend } from '../../backends/backend.ts'
 import type { Capabilities } from '../../backends/backend.ts'
 import { grant, reply, revoke, update } from '../../core/effect.ts'
 import { sameEngine } from '../../core/engine-id.ts'
-import type { EngineID } from '../../core/engine-id.ts'
+import type { EngineID, ExternalIdentity } from '../../core/engine-id.ts'
 import { refuse } from '../../core/protocol.ts'
 import { enginesOf, granteeKey } from './environment.ts'
 import type { Identity, IdentityManagementEnvironment } from './environment.ts'
@@ -15,22 +15,27 @@ type Connect = AskedFor<'ConnectIdentityRequest'>
 type Grant = AskedFor<'GrantIdentityRequest'>
 type Revoke = AskedFor<'RevokeIdentityRequest'>
 
-/** The identity of that name, unless it is being deleted. */
-export function liveIdentity({ identities }: Environment, name: string): Identity | undefined {
+/** The identity of that name, unless it is being deleted. Its bundle may be left out, but not be another. */
+export function liveIdentity({ identities }: Environment, { name, bundle }: ExternalIdentity): Identity | undefined {
   const identity = identities.get(name)
-  return identity?.isDeleting === false ? identity : undefined
+  if (identity?.isDeleting !== false) return undefined
+  return bundle === undefined || isSame(bundle, identity.externalIdentity.bundle) ? identity : undefined
+}
+
+function isSame(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return a.length === b?.length && a.every((byte, i) => byte === b[i])
 }
 
 // ── connecting ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function checkExternalIdentity({ msg }: Connect, _config: Config, environment: Environment): IdentityRefusal | undefined {
-  const identity = liveIdentity(environment, msg.externalIdentity.name)
+  const identity = liveIdentity(environment, msg.externalIdentity)
   return identity !== undefined && sameBackend(identity.backend, msg.backend) ? undefined
     : refuse('not-found', 'External identity not found: no such identity lives on this backend')
 }
 
 export function verifyCapabilities({ msg, sender }: Connect, _config: Config, environment: Environment): IdentityRefusal | undefined {
-  const identity = liveIdentity(environment, msg.externalIdentity.name)
+  const identity = liveIdentity(environment, msg.externalIdentity)
   if (identity === undefined) return undefined
   if (!includes(identity.capabilities, msg.capabilities)) {
     return refuse('not-available', `Capabilities not available: this identity's are ${identity.capabilities}`)
@@ -62,13 +67,13 @@ function engineGone() {
 // ── sharing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function checkOwner({ msg, sender }: Grant | Revoke, _config: Config, environment: Environment): IdentityRefusal | undefined {
-  const identity = liveIdentity(environment, msg.externalIdentity.name)
+  const identity = liveIdentity(environment, msg.externalIdentity)
   if (identity === undefined) return refuse('not-found', 'External identity not found')
   return sameEngine(identity.owner, sender) ? undefined : refuse('not-owner', 'Not the owner: only the owner of an identity grants and revokes')
 }
 
 export function checkGrant({ msg }: Grant, _config: Config, environment: Environment): IdentityRefusal | undefined {
-  const identity = liveIdentity(environment, msg.externalIdentity.name)
+  const identity = liveIdentity(environment, msg.externalIdentity)
   return identity === undefined || includes(identity.capabilities, msg.capabilities) ? undefined
     : refuse('not-available', `Capabilities not available: this identity's are ${identity.capabilities}`)
 }

@@ -18,7 +18,7 @@ type Delete = AskedFor<'DeleteIdentityRequest'>
 
 /** Holds when there is nothing for this asker to delete. */
 export function checkIfIdentityExists({ msg, sender }: Delete, _config: Config, environment: Environment): IdentityRefusal | undefined {
-  const identity = liveIdentity(environment, msg.externalIdentity.name)
+  const identity = liveIdentity(environment, msg.externalIdentity)
   if (identity === undefined || !sameBackend(identity.backend, msg.backend)) {
     return refuse('not-found', 'Identity does not exist: no such identity lives on this backend')
   }

@@ -1,4 +1,4 @@
-import type { BackendName, Capabilities } from '../../backends/backend.ts'
+import type { BackendName, Capabilities, Format } from '../../backends/backend.ts'
 import { formatEngineID } from '../../core/engine-id.ts'
 import type { EngineID, EngineRef, ExternalIdentity } from '../../core/engine-id.ts'
 import type { ResponseOf } from '../../core/protocol.ts'
@@ -31,6 +31,7 @@ export interface Wish {
   readonly backend: BackendName
   readonly params: string
   readonly capabilities: Capabilities
+  readonly format?: Format
 }
 
 /** What became of a `requestId`. Once an identity came of it, it is used up for good, also when that is deleted. */

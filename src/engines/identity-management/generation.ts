@@ -37,15 +37,15 @@ export function repeatAnswer(attempt: Attempt, { msg, sender, replyTo }: Generat
     const attempts = environment.attempts.set(attemptKey(sender, msg.requestId ?? ''), { ...attempt, waiting: attempt.waiting.set(`${replyTo.id}`, replyTo) })
     return [keep(replyTo), update<Environment>({ ...environment, attempts })]
   }
-  const identity = liveIdentity(environment, attempt.identity.name)
+  const identity = liveIdentity(environment, attempt.identity)
   return reply(identity === undefined
     ? refuse('not-found', 'Identity does not exist: it was generated for this requestId, and deleted since')
     : responseOf(identity))
 }
 
 export function createNewIdentity({ msg, sender, self, replyTo }: Generate, { backendDeadline }: Config, environment: Environment): Answer<'GenerateIdentityRequest'> {
-  const { backend, params, capabilities, requestId } = msg
-  const wish: Wish = { backend, params, capabilities }
+  const { backend, params, capabilities, format, requestId } = msg
+  const wish: Wish = { backend, params, capabilities, ...format && { format } }
   const attempt = requestId === undefined ? null : attemptKey(sender, requestId)
   // The attempt's own key, so that what an attempt too late leaves behind is never another's identity.
   const key = `${formatEngineID(self)}/${replyTo.id}`
@@ -57,19 +57,20 @@ export function createNewIdentity({ msg, sender, self, replyTo }: Generate, { ba
 }
 
 function isSameWish(a: Wish, b: Wish): boolean {
-  return a.params === b.params && a.capabilities === b.capabilities && sameBackend(a.backend, b.backend)
+  return (a.format ?? 'framed') === (b.format ?? 'framed') && a.params === b.params && a.capabilities === b.capabilities && sameBackend(a.backend, b.backend)
 }
 
 // ── the backend's part ───────────────────────────────────────────────────────────────────────────────────────────
 
-export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ backend: name, params, capabilities, key }, services, signal) => {
+export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ backend: name, params, capabilities, format, key }, services, signal) => {
   const backend = findBackend(services, name)
   if (backend === undefined) return refuse('unknown-backend', `Unknown backend: this engine was given no ${describeBackend(name)} backend`)
   if (!backend.params.includes(params)) return refuse('unknown-params', `Unknown params: this backend generates ${backend.params.join(', ')}`)
   if (!backend.capabilities.includes(capabilities)) {
     return refuse('not-available', `Capabilities not available: this backend offers ${backend.capabilities.join(', ')}`)
   }
-  const identity: unknown = await backend.generate({ key, params, capabilities }, signal)
+  if (format === 'raw' && !backend.formats?.includes(format)) return refuse('not-available', 'Capabilities not available: this backend signs nothing raw')
+  const identity: unknown = await backend.generate({ key, params, capabilities, ...format && { format } }, signal)
   if (!isExternalIdentity(identity)) throw new Fault('backend-failed', 'The backend answered with something that is no external identity')
   const erase = async () => backend.delete(identity, new AbortController().signal)
   let erased: Promise<void> | undefined
@@ -84,7 +85,7 @@ export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ b
     await discard()
     throw error
   }
-  return externalIdentityOf(identity.name)
+  return externalIdentityOf(identity.name, identity.bundle)
 }
 
 /** Opens what the engines will open, so that nobody is given an identity whose engines cannot start. */

@@ -1,8 +1,9 @@
-import type { BackendName, Capabilities } from '../../backends/backend.ts'
+import type { BackendName, Capabilities, Format } from '../../backends/backend.ts'
 import type { Client } from '../../core/client.ts'
 import { hasNames } from '../../core/engine-id.ts'
 import type { EngineID, EngineRef, ExternalIdentity } from '../../core/engine-id.ts'
 import { Fault } from '../../core/errors.ts'
+import type { MessageOf, SuccessOf } from '../../core/protocol.ts'
 import type { CommitmentProtocol } from '../commitment/messages.ts'
 import type { DecryptionProtocol } from '../decryption/messages.ts'
 import type { IdentityManagementProtocol } from './messages.ts'
@@ -15,7 +16,15 @@ export interface Commits {
    * `malformed` (no bytes), `too-large`. Fails with `not-acquainted` after a revoke, with `stopped` after a delete.
    */
   commit(data: Uint8Array): Promise<Uint8Array>
+  /**
+   * Signs each of at most 4,096, 16 MiB together, as `commit` does; answers in order. Natively, Ed25519, P-256 and ML-DSA-65 are
+   * signed on all cores, the others on one. One that failed is `{ err, code }`. Rejects as `commit` does; with more, `malformed`.
+   */
+  commitBatch(data: readonly Uint8Array[]): Promise<CommitmentBatch>
 }
+
+/** For each of the data, in order, its commitment or why there is none. */
+export type CommitmentBatch = SuccessOf<CommitmentProtocol, MessageOf<CommitmentProtocol, 'CommitmentBatchRequest'>>['commitments']
 
 /** What can be done with an identity that can decrypt. */
 export interface Decrypts {
@@ -57,11 +66,13 @@ export type Owned<C extends Capabilities> = Borrowed<C> & Ownership
 /** What to generate. */
 export interface GenerateIdentity<C extends Capabilities> {
   /** The cryptosystem. */
-  readonly params: 'Ed25519' | 'Secp256k1' | 'BLS'
+  readonly params: 'Ed25519' | 'Secp256k1' | 'BLS' | 'P256' | 'MLDSA65'
   /** Where the keys live: `LocalMemory` unless told. */
   readonly backend?: BackendName
   /** `CommitAndDecrypt` unless told. */
   readonly capabilities?: C
+  /** `framed` unless told. `raw` identities sign bare bytes, for other ecosystems' tokens and transactions, and are of no use as evidence here. */
+  readonly format?: Format
   /** A name of yours for this attempt, 1 to 256 characters: with the same one you get the same identity. Used up once it succeeded. */
   readonly requestId?: string
 }
@@ -69,7 +80,7 @@ export interface GenerateIdentity<C extends Capabilities> {
 /** A principal's view of an Identity Management engine. Its methods reject as `ask` does; what they are refused with is listed. */
 export interface Identities {
   /**
-   * Makes an identity that this principal owns. Refused with `unknown-backend`, `unknown-params`, `not-available` (capabilities),
+   * Makes an identity that this principal owns. Refused with `unknown-backend`, `unknown-params`, `not-available` (capabilities, format),
    * `backend-failed`, `exists`, `malformed` (capabilities, requestId); for a `requestId` used before, with `request-conflict`
    * (for something else), `not-found` (deleted since), `engine-gone` (an engine of it has ended).
    */
@@ -100,9 +111,9 @@ class IdentitiesOf implements Identities {
   }
 
   generate<C extends Capabilities = 'CommitAndDecrypt'>(options: GenerateIdentity<C>): Promise<Owned<C>>
-  async generate({ params, backend = LOCAL_MEMORY, capabilities = 'CommitAndDecrypt', requestId }: GenerateIdentity<Capabilities>): Promise<object> {
+  async generate({ params, backend = LOCAL_MEMORY, capabilities = 'CommitAndDecrypt', format, requestId }: GenerateIdentity<Capabilities>): Promise<object> {
     const made = await this.#client.ask(this.#im, {
-      type: 'GenerateIdentityRequest', backend, params, capabilities, ...requestId === undefined ? {} : { requestId },
+      type: 'GenerateIdentityRequest', backend, params, capabilities, ...format && { format }, ...requestId === undefined ? {} : { requestId },
     })
     return { ...this.#handles(made.externalIdentity, made), ...this.#ownership(made.externalIdentity, backend) }
   }
@@ -123,6 +134,7 @@ class IdentitiesOf implements Identities {
       ...commitmentEngine && {
         commitmentEngine,
         commit: async (data: Uint8Array) => (await client.ask(commitmentEngine, { type: 'CommitmentRequest', data })).commitment,
+        commitBatch: async (data: readonly Uint8Array[]) => (await client.ask(commitmentEngine, { type: 'CommitmentBatchRequest', data })).commitments,
       },
       ...decryptionEngine && {
         decryptionEngine,

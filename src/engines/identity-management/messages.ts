@@ -7,10 +7,13 @@ import type { CommitmentProtocol } from '../commitment/messages.ts'
 import type { DecryptionProtocol } from '../decryption/messages.ts'
 
 const backend = coded(backendName, 'unknown-backend')
-const params = coded(z.enum(['Ed25519', 'Secp256k1', 'BLS']), 'unknown-params')
+const params = coded(z.enum(['Ed25519', 'Secp256k1', 'BLS', 'P256', 'MLDSA65']), 'unknown-params')
 const capabilities = z.enum(['Commit', 'Decrypt', 'CommitAndDecrypt'])
 /** The sender's own name for an attempt, so that asking again gives the same identity. */
 const requestId = z.string().min(1).max(256).exactOptional()
+
+/** `raw` identities sign bare bytes. They are no evidence, no name and no account of anything here. */
+const format = z.enum(['framed', 'raw']).exactOptional()
 
 const identity = { externalIdentity: externalIdentity() }
 const commit = { commitmentEngine: engineRef<CommitmentProtocol>() }
@@ -29,7 +32,7 @@ export const identityManagementProtocol = defineProtocol({
   ],
   requests: {
     /** Makes an identity that the asker owns, and spawns its engines. The same `requestId` of an asker gives the same identity. */
-    GenerateIdentityRequest: exchangeBy({ backend, params, capabilities, requestId }, 'capabilities', {
+    GenerateIdentityRequest: exchangeBy({ backend, params, capabilities, format, requestId }, 'capabilities', {
       Commit: { ...identity, ...commit },
       Decrypt: { ...identity, ...decrypt },
       CommitAndDecrypt: { ...identity, ...commit, ...decrypt },
