@@ -12,3 +12,6 @@ export interface Context {
 }
 
 export type Example = (context: Context) => Promise<void>
+
+/** Something outside of this project that an example needs is not there. The message says what, and how to get it. */
+export class Missing extends Error {}

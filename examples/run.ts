@@ -1,28 +1,24 @@
 import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { createNode, memoryNetwork } from '../src/index.ts'
+import { Missing } from './context.ts'
 import type { Context, Example } from './context.ts'
-import { customEngine } from './custom-engine.ts'
-import { encryptAndDecrypt } from './encrypt-and-decrypt.ts'
-import { lifecycle } from './lifecycle.ts'
-import { shareAndRevoke } from './share-and-revoke.ts'
-import { signAndVerify } from './sign-and-verify.ts'
-import { simulateYourEngine } from './simulate-your-engine.ts'
-import { supervision } from './supervision.ts'
 import { Trace } from './trace.ts'
-import { xstateMachine } from './xstate-machine.ts'
-import { twoNodes } from './two-nodes.ts'
 
-const examples: ReadonlyMap<string, Example> = new Map([
-  ['lifecycle', lifecycle],
-  ['sign-and-verify', signAndVerify],
-  ['encrypt-and-decrypt', encryptAndDecrypt],
-  ['share-and-revoke', shareAndRevoke],
-  ['custom-engine', customEngine],
-  ['supervision', supervision],
-  ['xstate-machine', xstateMachine],
-  ['two-nodes', twoNodes],
-  ['simulate-your-engine', simulateYourEngine],
+/** Each is loaded when it is run, since some load much. */
+const examples: ReadonlyMap<string, () => Promise<Example>> = new Map([
+  ['lifecycle', async () => (await import('./lifecycle.ts')).lifecycle],
+  ['sign-and-verify', async () => (await import('./sign-and-verify.ts')).signAndVerify],
+  ['encrypt-and-decrypt', async () => (await import('./encrypt-and-decrypt.ts')).encryptAndDecrypt],
+  ['share-and-revoke', async () => (await import('./share-and-revoke.ts')).shareAndRevoke],
+  ['custom-engine', async () => (await import('./custom-engine.ts')).customEngine],
+  ['supervision', async () => (await import('./supervision.ts')).supervision],
+  ['xstate-machine', async () => (await import('./xstate-machine.ts')).xstateMachine],
+  ['two-nodes', async () => (await import('./two-nodes.ts')).twoNodes],
+  ['simulate-your-engine', async () => (await import('./simulate-your-engine.ts')).simulateYourEngine],
+  ['jws', async () => (await import('./jws.ts')).jws],
+  ['viem-account', async () => (await import('./viem-account.ts')).viemAccount],
+  ['verify-from-python', async () => (await import('./verify-from-python.ts')).verifyFromPython],
 ])
 
 const USAGE = `usage: npm run example NAME [-- --mermaid]
@@ -32,7 +28,8 @@ NAME is one of: ${[...examples.keys()].join(', ')}`
 async function run(example: Example, mermaid: boolean): Promise<void> {
   const trace = new Trace()
   const network = memoryNetwork()
-  await using node = await createNode({ transport: network.transport() })
+  // The other nodes of this network are of this process: where there is no native code, portable code will do.
+  await using node = await createNode({ transport: network.transport(), portableCrypto: true })
   node.observe(trace.observe)
   const showLines = () => {
     const lines = trace.lines(trace.take())
@@ -59,13 +56,13 @@ async function run(example: Example, mermaid: boolean): Promise<void> {
   showLines()
 }
 
-function parse(): { readonly example: Example; readonly mermaid: boolean } | string {
+function parse(): { readonly load: () => Promise<Example>; readonly mermaid: boolean } | string {
   try {
     const { values, positionals: [name, ...more] } = parseArgs({ options: { mermaid: { type: 'boolean', default: false } }, allowPositionals: true })
     if (name === undefined) return 'Which example?'
     if (more.length > 0) return `One example at a time, not also ${more.join(', ')}`
-    const example = examples.get(name)
-    return example === undefined ? `There is no example ${JSON.stringify(name)}` : { example, mermaid: values.mermaid }
+    const load = examples.get(name)
+    return load === undefined ? `There is no example ${JSON.stringify(name)}` : { load, mermaid: values.mermaid }
   } catch (error) {
     return error instanceof Error ? error.message : 'The arguments cannot be read'
   }
@@ -79,5 +76,11 @@ if (typeof parsed === 'string') {
   console.error(`${parsed}\n${USAGE}`)
   process.exitCode = 2
 } else {
-  await run(parsed.example, parsed.mermaid)
+  try {
+    await run(await parsed.load(), parsed.mermaid)
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error
+    console.error(error.message)
+    process.exitCode = 1
+  }
 }

@@ -7,7 +7,7 @@ export async function signAndVerify({ node, print, sequence }: Context): Promise
   const im = await node.spawn(identityManagement, { name: 'identity-management', services: { backends: [localMemory()] } })
   const data = new TextEncoder().encode('ship v1')
 
-  for (const params of ['Ed25519', 'Secp256k1', 'BLS'] as const) {
+  for (const params of ['Ed25519', 'Secp256k1', 'BLS', 'P256'] as const) {
     const me = await identities(node.client('alice'), im).generate({ params, capabilities: 'Commit' })
     const commitment = await sequence(`Signing with ${params}`, () => me.commit(data))
 

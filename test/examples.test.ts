@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { Trace } from '../examples/trace.ts'
 import { always, createNode, defineEngine, defineProtocol, exchange, refuse, reply, stop } from '../src/index.ts'
 import type { ProtocolOf } from '../src/index.ts'
+import { testsOfPython } from './python.ts'
 
 const root = join(import.meta.dirname, '..')
 const notExamples = new Set(['context.ts', 'run.ts', 'trace.ts'])
@@ -18,8 +19,12 @@ interface Run {
 }
 
 function runExample(...args: readonly string[]): Promise<Run> {
+  return runExampleWith({}, ...args)
+}
+
+function runExampleWith(environment: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<Run> {
   return new Promise(resolve => {
-    const child = execFile(process.execPath, [join(root, 'examples/run.ts'), ...args], (_error, stdout, stderr) =>
+    const child = execFile(process.execPath, [join(root, 'examples/run.ts'), ...args], { env: { ...process.env, ...environment } }, (_error, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }))
   })
 }
@@ -67,21 +72,25 @@ function diagramsIn(markdown: string): readonly { readonly title: string; readon
 }
 
 describe.each(names)('%s', name => {
-  test('runs, and shows what passed', async () => {
-    const { code, stdout, stderr } = await runExample(name)
-    expect(stderr).toBe('')
-    expect(code).toBe(0)
-    expect(stdout).toContain(name === 'simulate-your-engine' ? 'DepositRequest' : 'GenerateIdentityRequest')
-  })
+  const tests = () => {
+    test('runs, and shows what passed', async () => {
+      const { code, stdout, stderr } = await runExample(name)
+      expect(stderr).toBe('')
+      expect(code).toBe(0)
+      expect(stdout).toContain(name === 'simulate-your-engine' ? 'DepositRequest' : 'GenerateIdentityRequest')
+    })
 
-  test('draws', async () => {
-    const { code, stdout, stderr } = await runExample(name, '--mermaid')
-    expect(stderr).toBe('')
-    expect(code).toBe(0)
-    const diagrams = diagramsIn(stdout)
-    expect(diagrams.length).toBeGreaterThan(0)
-    for (const { diagram } of diagrams) expect(diagram.arrows.length).toBeGreaterThan(0)
-  })
+    test('draws', async () => {
+      const { code, stdout, stderr } = await runExample(name, '--mermaid')
+      expect(stderr).toBe('')
+      expect(code).toBe(0)
+      const diagrams = diagramsIn(stdout)
+      expect(diagrams.length).toBeGreaterThan(0)
+      for (const { diagram } of diagrams) expect(diagram.arrows.length).toBeGreaterThan(0)
+    })
+  }
+  if (name === 'verify-from-python') testsOfPython(tests)
+  else tests()
 })
 
 describe('lifecycle', () => {
@@ -135,6 +144,14 @@ describe('lifecycle', () => {
 })
 
 describe('the runner', () => {
+  test('says what is missing outside of the project, and how to get it', async () => {
+    // No Python starts with such a home.
+    const { code, stdout, stderr } = await runExampleWith({ PYTHONHOME: '/nonexistent' }, 'verify-from-python')
+    expect(code).toBe(1)
+    expect(stdout).toBe('')
+    expect(stderr).toBe('This needs python3 with the module cryptography. On Debian: apt-get install python3-cryptography\n')
+  })
+
   test.each([
     [['nonsense'], 'There is no example "nonsense"'],
     [[], 'Which example?'],
