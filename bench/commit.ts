@@ -1,8 +1,5 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
-import { commit as commitWith, formatIdentityName, suiteByParams } from '../src/crypto.ts'
-import type { SignatureSuite } from '../src/crypto.ts'
-import { createNode, identities, identityManagement, parseExternalIdentity, verify } from '../src/index.ts'
-import type { Backend, ExternalIdentity, Signer } from '../src/index.ts'
+import { createNode, identities, identityManagement, verify } from '../src/index.ts'
+import { SuiteBackend, suiteOn } from './engines/suite-backend.ts'
 import { collectYoung } from './garbage.ts'
 import { judged, rounded, rowOf } from './report.ts'
 import type { Row } from './report.ts'
@@ -20,11 +17,11 @@ const BLOCK = 50
 export async function commit(effort: Effort): Promise<readonly Row[]> {
   await using node = await createNode()
   const client = node.client('bench')
-  const backend = new NativeBackend()
+  const backend = new SuiteBackend(suiteOn('native', 'Ed25519'))
   const im = await node.spawn(identityManagement, { name: 'identity-management', services: { backends: [backend] } })
   const identity = await identities(client, im).generate({ params: 'Ed25519', capabilities: 'Commit' })
   const { externalIdentity } = identity
-  const signer = backend.signer(externalIdentity)
+  const signer = backend.signer()
   const data = new Uint8Array(32).fill(7)
 
   const first = signer.sign(data)
@@ -66,43 +63,3 @@ export async function commit(effort: Effort): Promise<readonly Row[]> {
   }
   return [judged({ ...rowOf('commit', 'bare signer', ours, theirs), addedMicroseconds: rounded(median(added)) })]
 }
-
-/** One identity, whose key was imported once and never leaves OpenSSL. */
-class NativeBackend implements Backend {
-  readonly name = { type: 'LocalMemory' } as const
-  readonly params = ['Ed25519']
-  readonly capabilities = ['Commit'] as const
-  readonly #suite: SignatureSuite
-  readonly #identity: ExternalIdentity
-
-  constructor() {
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-    const portable = suiteByParams('Ed25519')
-    const { x } = publicKey.export({ format: 'jwk' })
-    if (portable === undefined || x === undefined) throw new Error('There is no Ed25519')
-    this.#suite = { ...portable, sign: (_secretKey, message) => sign(null, message, privateKey) }
-    this.#identity = parseExternalIdentity(formatIdentityName({ sign: { suite: portable, publicKey: Uint8Array.from(Buffer.from(x, 'base64url')) } }))
-  }
-
-  generate(): ExternalIdentity {
-    return this.#identity
-  }
-
-  delete(): void {}
-
-  signer({ name }: ExternalIdentity): BareSigner {
-    const suite = this.#suite
-    return { sign: data => commitWith(suite, NO_SECRET, name, data), close() {} }
-  }
-
-  decryptor(): never {
-    throw new Error('The benchmark decrypts nothing')
-  }
-}
-
-/** A signer that answers at once. */
-interface BareSigner extends Signer {
-  sign(data: Uint8Array): Uint8Array
-}
-
-const NO_SECRET = new Uint8Array(0)

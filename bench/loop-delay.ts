@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createNode } from '../src/index.ts'
+import { createNode, identities, identityManagement, localMemory } from '../src/index.ts'
+import type { Commits } from '../src/index.ts'
 import { echo } from './engines/echo.ts'
 import { players } from './engines/player.ts'
 import { collectYoung } from './garbage.ts'
@@ -27,6 +28,52 @@ export async function loopDelay(effort: Effort): Promise<readonly Row[]> {
     return judged({ name: 'loop-delay', variant, peer: 'an idle loop', ours: rounded(a), theirs: rounded(b), ratio: rounded(b / a), unit: 'ms' })
   }
   return [row('ping-pong', playing), row('ask', asking)]
+}
+
+/** `loop-delay-signing`: the same while the host asks for more commitments than can be made, by native code. */
+export async function loopDelaySigning(effort: Effort): Promise<readonly Row[]> {
+  const idle: number[] = []
+  const floods: { readonly [variant: string]: { readonly commit: (signer: Commits) => Promise<unknown>; readonly params: readonly Params[]; readonly delays: number[] } } = {
+    Ed25519: { commit: one, params: ['Ed25519'], delays: [] },
+    'all schemes': { commit: one, params: ALL, delays: [] },
+    batches: { commit: many, params: ALL, delays: [] },
+  }
+  for (let round = 0; round < effort.rounds; round++) {
+    idle.push(await delayDuring(effort.watch))
+    for (const { commit, params, delays } of Object.values(floods)) delays.push(await underSigning(effort.watch, params, commit))
+  }
+  return Object.entries(floods).map(([variant, { delays }]) => {
+    const [a, b] = [median(delays), median(idle)]
+    return judged({ name: 'loop-delay-signing', variant, peer: 'an idle loop', ours: rounded(a), theirs: rounded(b), ratio: rounded(b / a), unit: 'ms' })
+  })
+}
+
+type Params = 'Ed25519' | 'Secp256k1' | 'BLS' | 'P256' | 'MLDSA65'
+const ALL: readonly Params[] = ['Ed25519', 'Secp256k1', 'BLS', 'P256', 'MLDSA65']
+const data = new Uint8Array(32).fill(7)
+const one = (signer: Commits): Promise<unknown> => signer.commit(data)
+const many = (signer: Commits): Promise<unknown> => signer.commitBatch(Array.from({ length: 25 }, () => data))
+
+/** For each scheme four askers that never rest. */
+async function underSigning(time: number, params: readonly Params[], commit: (signer: Commits) => Promise<unknown>): Promise<number> {
+  await using node = await createNode()
+  const im = await node.spawn(identityManagement, { name: 'identity-management', services: { backends: [localMemory()] } })
+  const signers = await Promise.all(params.map(each => identities(node.client('bench'), im).generate({ params: each, capabilities: 'Commit' })))
+  let isOver = false
+  let answers = 0
+  const ask = async (signer: Commits) => {
+    while (!isOver) {
+      await commit(signer)
+      answers++
+    }
+  }
+  const askers = signers.flatMap(signer => Array.from({ length: 4 }, () => ask(signer)))
+  const delay = await delayDuring(time)
+  isOver = true
+  await Promise.all(askers)
+  // Each asker has one answer at least, however short it was watched: a slow machine must not look idle.
+  assertWorked('signing', answers, Math.max(askers.length, time / 100))
+  return delay
 }
 
 async function underPingPong(time: number): Promise<number> {
@@ -69,6 +116,6 @@ async function delayDuring(time: number): Promise<number> {
   return histogram.percentile(99) / 1e6
 }
 
-function assertWorked(what: string, operations: number, time: number): void {
-  if (operations < time) throw new Error(`loop-delay: in ${time} ms there were only ${operations} operations of ${what}`)
+function assertWorked(what: string, operations: number, least: number): void {
+  if (operations < least) throw new Error(`loop-delay: there were only ${operations} operations of ${what}, and not ${least}`)
 }

@@ -27,6 +27,17 @@ const TARGETS: { readonly [row: string]: Target } = {
   'loop-delay ask': atMost('ours', 5, ' ms'),
   'commit bare signer': atMost('addedMicroseconds', 5, ' µs added'),
   'hosted-machine XState': faster(0.9),
+  'commit-ed25519 OpenSSL in a loop': faster(0.9),
+  'commit-ed25519-cores one core': faster(1.3),
+  'commit-secp256k1 portable': faster(10),
+  'commit-p256 portable': faster(10),
+  'commit-mldsa65 portable': faster(4),
+  'commit-bls portable': faster(20),
+  'verify-bls-batch one by one': faster(2),
+  'decrypt-1k bare primitives': faster(0.85),
+  'loop-delay-signing Ed25519': atMost('ours', 10, ' ms'),
+  'loop-delay-signing all schemes': atMost('ours', 10, ' ms'),
+  'loop-delay-signing batches': atMost('ours', 10, ' ms'),
 }
 
 export function targetOf({ name, peer, variant }: { readonly name: string; readonly peer: string; readonly variant?: string }): Target | undefined {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { benchmarks, openPeers } from '../bench/benchmarks.ts'
+import { benchmarks, openPeers, rowsOf } from '../bench/benchmarks.ts'
 import { judged, losses, markdownOf, tableOf } from '../bench/report.ts'
 import type { Row } from '../bench/report.ts'
 import { race } from '../bench/rounds.ts'
@@ -24,6 +24,14 @@ const ROWS: { readonly [benchmark: string]: { readonly [row: string]: readonly s
   growth: { growth: ['none idle'] },
   commit: { commit: ['bare signer'] },
   'hosted-machine': { 'hosted-machine': ['XState'] },
+  'commit-ed25519': { 'commit-ed25519': ['OpenSSL in a loop'], 'commit-ed25519-cores': ['one core'] },
+  'commit-secp256k1': { 'commit-secp256k1': ['portable'] },
+  'commit-p256': { 'commit-p256': ['portable'] },
+  'commit-mldsa65': { 'commit-mldsa65': ['portable'] },
+  'commit-bls': { 'commit-bls': ['portable'] },
+  'verify-bls-batch': { 'verify-bls-batch': ['one by one'] },
+  'decrypt-1k': { 'decrypt-1k': ['bare primitives'] },
+  'loop-delay-signing': { 'loop-delay-signing': ['an idle loop'] },
 }
 
 describe('each benchmark completes its work and names its rows', () => {
@@ -39,6 +47,7 @@ describe('each benchmark completes its work and names its rows', () => {
   test.each(Object.entries(benchmarks))('%s', async (name, benchmark) => {
     const rows = await benchmark(LEAST, peers)
     const promised = ROWS[name] ?? {}
+    expect(rowsOf(name)).toEqual(Object.keys(promised))
     expect(new Set(rows.map(row => row.name))).toEqual(new Set(Object.keys(promised)))
     for (const [row, against] of Object.entries(promised)) expect(rows.filter(one => one.name === row).map(({ peer }) => peer)).toEqual(expect.arrayContaining([...against]))
     for (const row of rows) {
@@ -51,6 +60,10 @@ describe('each benchmark completes its work and names its rows', () => {
     // Two rows of one name can be told apart.
     expect(new Set(rows.map(row => `${row.name} ${row.variant} ${row.peer}`)).size).toBe(rows.length)
   }, 60_000)
+})
+
+test('a flood of signing that is over before anything is signed ends well', async () => {
+  expect(await benchmarks['loop-delay-signing']?.({ ...LEAST, watch: 0 }, [])).toHaveLength(3)
 })
 
 describe('work that is not completed is no number', () => {
