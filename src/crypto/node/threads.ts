@@ -34,7 +34,7 @@ class Gate {
  * How many operations wait for a thread or run in one, of all lists together. Short ones need many, or threads idle until they are given the next; of
  * long ones few are enough, and more would only take the processor from the event loop, and the threads from whatever else needs one.
  */
-const GATES = { short: new Gate(24), long: new Gate(2) }
+const GATES = { short: new Gate(64), long: new Gate(2) }
 
 /**
  * Does work that threads of Node.js do, on all of them, and gives the results in the order of the items. The list is read once, at the
