@@ -14,7 +14,7 @@ export function suiteOn(path: Path, params: string): SignatureSuite {
 /** A signer that answers at once. */
 export interface BareSigner extends Signer {
   sign(data: Uint8Array): Uint8Array
-  signBatch(data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly Uint8Array[]>
+  signBatch(data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly (Uint8Array | Error)[]>
 }
 
 /** A backend of one identity, which commits by one suite: local memory takes the native ones, and cannot be told otherwise. */

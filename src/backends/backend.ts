@@ -30,8 +30,11 @@ export type { Format }
 export interface Signer {
   /** Signs for purpose `data`, and returns a commitment that `verify` accepts. Throws `backend-failed`. */
   sign(data: Uint8Array, signal: AbortSignal): Uint8Array | Promise<Uint8Array>
-  /** A commitment for each, in order; or it rejects, for all. Where it is absent, the engine signs one after the other. */
-  signBatch?(data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly Uint8Array[]>
+  /**
+   * For each, in order, a commitment or why there is none; or it rejects, for all. It lets the event loop take its turns, and ends when `signal` aborts.
+   * Where it is absent, the engine signs one after the other, which is for backends that answer later.
+   */
+  signBatch?(data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly (Uint8Array | Error)[]>
   /** Signs a digest as it is: r ‖ s ‖ u8 recovery id. Throws `not-available` where the identity has no such signatures, or when absent. */
   signDigest?(digest: Uint8Array, signal: AbortSignal): Uint8Array | Promise<Uint8Array>
   /** Erases what this signer holds. It signs no more. */

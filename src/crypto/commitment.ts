@@ -42,14 +42,17 @@ export class Committer {
     return joined(this.#header, this.#signer.sign(this.#messageOf(data)))
   }
 
-  /** Commits to each, on all cores where that is worth it. Rejects with `invalid-argument`, and with `backend-failed` once `signal` aborts. */
-  async commitBatch(data: readonly Uint8Array[], signal?: AbortSignal): Promise<readonly Uint8Array[]> {
-    for (const one of data) {
-      requireBytes(one, 'The data')
-      if (this.#format === 'raw') requireNoSignable(one)
-    }
-    const signatures = await this.#signer.signBatch(data.map(one => joined(this.#head, one)), signal)
-    return signatures.map(signature => joined(this.#header, signature))
+  /**
+   * Commits to each, on all cores where that is worth it; where {@link commit} would throw `not-available`, that fault is in its place. Rejects with
+   * `invalid-argument`, and with `backend-failed` once `signal` aborts.
+   */
+  async commitBatch(data: readonly Uint8Array[], signal?: AbortSignal): Promise<readonly (Uint8Array | Fault)[]> {
+    for (const one of data) requireBytes(one, 'The data')
+    const faults = data.map(one => this.#format === 'raw' && beginsAsSignable(one) ? framed() : undefined)
+    const messages = data.filter((_, i) => faults[i] === undefined).map(one => joined(this.#head, one))
+    const commitments = (await this.#signer.signBatch(messages, signal)).map(signature => joined(this.#header, signature))
+    let next = 0
+    return faults.map(fault => fault ?? commitments[next++] ?? missing())
   }
 
   /**
@@ -75,7 +78,7 @@ export class Committer {
    */
   #messageOf(data: Uint8Array): Uint8Array {
     const { length } = this.#head
-    if (this.#format === 'raw') requireNoSignable(data)
+    if (this.#format === 'raw' && beginsAsSignable(data)) throw framed()
     if (length + data.length > SCRATCH) return joined(this.#head, data)
     this.#scratch.set(data, length)
     return this.#scratch.subarray(0, length + data.length)
@@ -91,8 +94,12 @@ function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
 }
 
 /** What begins as a signable could be taken for a commitment of the framed identity with the same keys. */
-function requireNoSignable(data: Uint8Array): void {
-  if (beginsAsSignable(data)) throw new Fault('not-available', 'an identity of format raw signs nothing that begins as framed data does')
+function framed(): Fault {
+  return new Fault('not-available', 'an identity of format raw signs nothing that begins as framed data does')
+}
+
+function missing(): Fault {
+  return new Fault('backend-failed', 'There are fewer signatures than messages')
 }
 
 /** Commits once: see {@link Committer.commit}. */

@@ -51,8 +51,8 @@ export interface SuiteSigner {
 
 /**
  * One signature scheme over bytes, computed one way. A folder under `suites/` and an entry in `suites.ts`; adding one touches nothing
- * else but the list of `params` in Identity Management's messages. All methods are pure but for `generate` and `verifyBatch`, which draw randomness, and none throws for what a stranger can send:
- * a wrong key or signature is `false`.
+ * else but the list of `params` in Identity Management's messages. All methods are pure but for `generate` and `verifyBatch`, which draw
+ * randomness, and none throws for what a stranger can send: a wrong key or signature is `false`.
  */
 export interface SignatureSuite extends SuiteFacts {
   readonly path: Path
@@ -89,7 +89,7 @@ export interface SuiteCore extends Omit<SignatureSuite, keyof SuiteFacts | 'sign
    * suite's.
    */
   signer(own: Uint8Array): SignerCore
-  /** As the suite's. Without it, signatures are verified one after the other. */
+  /** As the suite's, of copies whose messages were checked to be bytes. Without it, signatures are verified one after the other. */
   verifyBatch?(signed: readonly SignedMessage[], random: RandomBytes): Promise<readonly boolean[]>
 }
 

@@ -100,7 +100,7 @@ export function backendCompliance(
         if (signer.signBatch === undefined) return
         const many = [data, new Uint8Array(0), data]
         const commitments = await signer.signBatch(many, signal)
-        expect(commitments.map((commitment, i) => verifyCommitment(identity, many[i] ?? data, commitment))).toEqual([true, true, true])
+        expect(commitments.map((commitment, i) => commitment instanceof Uint8Array && verifyCommitment(identity, many[i] ?? data, commitment))).toEqual([true, true, true])
         expect(await signer.signBatch([], signal)).toEqual([])
         const one = await backend.signer(identity, signal)
         await one.close()

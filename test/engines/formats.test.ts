@@ -5,7 +5,7 @@ import { parseIdentityName, signable, suiteByParams } from '../../src/crypto.ts'
 import { createNode, identities, identityManagement, localMemory, parseExternalIdentity, verify, verifyBatch } from '../../src/index.ts'
 import type { Capabilities } from '../../src/index.ts'
 import { Fault } from '../../src/core/errors.ts'
-import { askAnything, outcomeOf, utf8, World } from './test-backend.ts'
+import { askAnything, BACKEND_DEADLINE, outcomeOf, quiet, utf8, World } from './test-backend.ts'
 
 const PARAMS = ['Ed25519', 'Secp256k1', 'BLS', 'P256', 'MLDSA65'] as const
 const data = ['one', 'two', 'three', ''].map(utf8)
@@ -48,6 +48,35 @@ describe('S65: a batch', () => {
       { commitment: expect.any(Uint8Array) }, { err: 'Backend failed: the device was pulled out', code: 'backend-failed' },
       { err: 'Backend failed', code: 'backend-failed' }, { commitment: expect.any(Uint8Array) },
     ])
+  })
+
+  test('with what a raw identity does not sign lets the event loop take its turns, and signs the others', async () => {
+    const { commitBatch, externalIdentity } = await identities(alice, im).generate({ params: 'BLS', format: 'raw', capabilities: 'Commit' })
+    const poison = signable('data', 'z', utf8('framed'))
+    let turns = 0
+    const counting = setInterval(() => { turns++ })
+    const items = Array.from({ length: 200 }, (_, i) => i === 3 ? poison : Uint8Array.of(i))
+    const answers = await commitBatch(items)
+    clearInterval(counting)
+    expect(turns).toBeGreaterThan(5)
+    expect(answers.flatMap((answer, i) => 'err' in answer ? [[i, answer.err]] : [])).toEqual([[3, expect.stringMatching(/^Backend failed: an identity of format raw/)]])
+    const last = answers[199]
+    expect(last !== undefined && 'commitment' in last && await verify(externalIdentity, Uint8Array.of(199), last.commitment)).toBe(true)
+  })
+
+  test('ends for a backend without one when its deadline has passed', async () => {
+    await using world = await World.make()
+    const client = world.node.client('alice')
+    const { commitmentEngine } = await world.generate(client, 'Commit')
+    const calls = world.backend.hold('sign')
+    const asked = client.askRaw(commitmentEngine, { type: 'CommitmentBatchRequest', data })
+    await quiet()
+    world.host.advance(BACKEND_DEADLINE)
+    expect(await asked).toMatchObject({ code: 'backend-failed', err: expect.stringContaining('did not answer in time') })
+    calls[0]?.finish()
+    await quiet()
+    // The second was not begun: nobody waits for it.
+    expect(world.backend.count.sign).toBe(1)
   })
 
   test.each([

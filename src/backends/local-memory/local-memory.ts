@@ -202,7 +202,7 @@ class MemorySigner implements Signer {
     return this.#committer().commit(data)
   }
 
-  async signBatch(data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly Uint8Array[]> {
+  async signBatch(data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly (Uint8Array | Error)[]> {
     try {
       return await this.#committer().commitBatch(data, signal)
     } finally {

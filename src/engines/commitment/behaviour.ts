@@ -38,14 +38,9 @@ export const commitmentTasks: TaskHandlers<Commitment> = {
 
   async signBatch({ data }, { signer }, signal) {
     if (signer.signBatch === undefined) return signEach(signer, data, signal)
-    try {
-      const commitments: readonly unknown[] = await signer.signBatch(data, signal)
-      if (commitments.length === data.length) return commitments.map(commitment => ({ commitment: checked(commitment) }))
-    } catch (error) {
-      if (signal.aborted) throw error
-    }
-    // One of them may be at fault: it must not cost the others.
-    return signEach(signer, data, signal)
+    const commitments: readonly unknown[] = await signer.signBatch(data, signal)
+    if (commitments.length !== data.length) throw new Fault('backend-failed', 'The signer answered with another number of commitments than it was asked for')
+    return commitments.map(committed)
   },
 }
 
@@ -61,14 +56,24 @@ function signDigest(signer: Signer, digest: Uint8Array, signal: AbortSignal): un
 async function signEach(signer: Signer, data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly Committed[]> {
   const done: Committed[] = []
   for (const one of data) {
+    signal.throwIfAborted()
     try {
       // oxlint-disable-next-line no-await-in-loop -- a device does one thing at a time
-      done.push({ commitment: checked(await signer.sign(one, signal)) })
+      done.push(committed(await signer.sign(one, signal)))
     } catch (error) {
-      done.push(refuse('backend-failed', error instanceof IpseError ? `Backend failed: ${error.message}` : 'Backend failed'))
+      done.push(uncommitted(error))
     }
   }
   return done
+}
+
+/** What a signer answered for one item. */
+function committed(answer: unknown): Committed {
+  return answer instanceof Error ? uncommitted(answer) : { commitment: checked(answer) }
+}
+
+function uncommitted(error: unknown): Committed {
+  return refuse('backend-failed', error instanceof IpseError ? `Backend failed: ${error.message}` : 'Backend failed')
 }
 
 function checked(commitment: unknown): Uint8Array {

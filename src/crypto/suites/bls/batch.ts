@@ -1,4 +1,3 @@
-import { requireBytes } from '../../bytes.ts'
 import type { SignedMessage } from '../../suite.ts'
 import { inTurns, turn } from '../../turns.ts'
 
@@ -24,12 +23,10 @@ export interface BatchWay<T> {
  * whoever sends nothing else half as fast.
  */
 export async function verifyTogether<T>(signed: readonly SignedMessage[], { prepare, hold }: BatchWay<T>): Promise<readonly boolean[]> {
-  for (const { message } of signed) requireBytes(message, 'The message')
-  const claims = signed.slice()
   const results: boolean[] = []
-  for (let at = 0; at < claims.length; at += TOGETHER) {
+  for (let at = 0; at < signed.length; at += TOGETHER) {
     // oxlint-disable-next-line no-await-in-loop -- one batch after the other is what it is for
-    const prepared = await inTurns(claims.slice(at, at + TOGETHER), prepare)
+    const prepared = await inTurns(signed.slice(at, at + TOGETHER), prepare)
     // oxlint-disable-next-line no-await-in-loop -- same
     const verdicts = (await sift(prepared.filter(one => one !== undefined), hold)).values()
     for (const one of prepared) results.push(one !== undefined && verdicts.next().value === true)

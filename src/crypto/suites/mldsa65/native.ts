@@ -18,7 +18,11 @@ function keysOf(crypto: NodeCrypto): KeyFormat {
 export function verifyInContext(
   { crypto }: NodePlatform, publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, context: Uint8Array,
 ): boolean {
-  const key = isSoundClaim(publicKey, signature, context) ? keysOf(crypto).importPublic(publicKey) : undefined
+  return verifyWith(crypto, keysOf(crypto), publicKey, message, signature, context)
+}
+
+function verifyWith(crypto: NodeCrypto, keys: KeyFormat, publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, context: Uint8Array): boolean {
+  const key = isSoundClaim(publicKey, signature, context) ? keys.importPublic(publicKey) : undefined
   return key !== undefined && crypto.verify(null, message, { key, context }, signature)
 }
 
@@ -52,11 +56,10 @@ export function nativeMldsa65(platform: NodePlatform): SignatureSuite | undefine
 
     verify(publicKey, message, signature) {
       requireBytes(message, 'The message')
-      return verifyInContext(platform, publicKey, message, signature, NO_CONTEXT)
+      return verifyWith(crypto, keys, publicKey, message, signature, NO_CONTEXT)
     },
 
-    async verifyBatch(signed) {
-      for (const { message } of signed) requireBytes(message, 'The message')
+    verifyBatch(signed) {
       return inThreads(platform, signed, ({ publicKey, message, signature }) => {
         const key = isSoundClaim(publicKey, signature, NO_CONTEXT) ? keys.importPublic(publicKey) : undefined
         return key !== undefined && verifyInThread(crypto, null, message, key, signature)
