@@ -15,6 +15,12 @@ const ALLOWED: { readonly [subpath: string]: readonly string[] } = {
   './xstate': ['xstate', 'zod'],
 }
 
+/** The subpaths that no browser can have, and why. */
+const LEFT_OUT: { readonly [subpath: string]: string } = {
+  './vault': 'for Node.js alone: keyslots are files, and keys come from files and the environment',
+  './stores/lmdb': 'for Node.js alone: LMDB is native code over a file',
+}
+
 /** Bundles each subpath of the project at `root` for browsers, from its source. Tells what it weighs. */
 export async function browserBundle(root: string): Promise<Findings> {
   const bundles = await Promise.all(subpathsOf(await readManifest(root)).map(({ subpath, default: file }) => bundle(root, subpath, sourceOf(file))))
@@ -27,6 +33,8 @@ function sourceOf(file: string): string {
 }
 
 async function bundle(root: string, subpath: string, source: string): Promise<Findings> {
+  const reason = LEFT_OUT[subpath]
+  if (reason !== undefined) return { problems: [], notes: [`${subpath}: left out, ${reason}`] }
   const allowed = ALLOWED[subpath]
   if (allowed === undefined) return { problems: [`${subpath}: nothing says which packages it may hold`] }
   const builtins = new Set<string>()

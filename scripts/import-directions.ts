@@ -11,11 +11,11 @@ const LAYERS: { readonly [folder: string]: readonly string[] } = {
   core: [],
   crypto: ['core/errors.ts'],
   engines: ['core/', 'backends/backend.ts', 'stores/store.ts', 'transports/transport.ts'],
-  backends: ['core/', 'crypto/'],
+  backends: ['core/', 'crypto/', 'stores/store.ts', 'stores/key.ts'],
   stores: ['core/'],
   transports: ['core/', 'crypto/'],
-  runtime: ['core/', 'stores/store.ts', 'transports/transport.ts'],
-  simulation: ['core/', 'crypto/', 'runtime/', 'transports/transport.ts'],
+  runtime: ['core/', 'stores/store.ts', 'stores/key.ts', 'transports/transport.ts'],
+  simulation: ['core/', 'crypto/', 'runtime/', 'stores/store.ts', 'transports/transport.ts'],
   xstate: ['core/'],
 }
 
@@ -23,7 +23,9 @@ const LAYERS: { readonly [folder: string]: readonly string[] } = {
 const ENTRIES: { readonly [file: string]: readonly string[] } = {
   'index.ts': ['core/', 'crypto/', 'engines/', 'backends/', 'stores/', 'transports/', 'runtime/'],
   'crypto.ts': ['core/', 'crypto/'],
+  'lmdb.ts': ['core/', 'crypto/random.ts', 'stores/'],
   'simulation.ts': ['core/', 'crypto/', 'runtime/', 'simulation/', 'transports/transport.ts'],
+  'vault.ts': ['core/', 'crypto/', 'backends/', 'runtime/platform.ts'],
   'xstate.ts': ['core/', 'xstate/'],
 }
 
@@ -56,7 +58,7 @@ const FORBIDDEN: readonly Forbidden[] = [
 ]
 
 /** A folder of that name is for Node.js alone, and may import its modules. */
-const FOR_NODE = /(?:^|\/)node\//
+const FOR_NODE = /(?:^|\/)(?:node|lmdb)\//
 
 interface SourceFile {
   readonly path: string

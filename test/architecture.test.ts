@@ -49,6 +49,8 @@ describe('of planted sources', () => {
       'crypto/random.ts': 'export const randomBytes = () => crypto.getRandomValues(new Uint8Array(1))',
       'backends/memory/a.ts': "import { randomBytes } from '../../crypto/random.ts'\nrandomBytes(1)",
       'crypto/node/a.ts': "import { sign } from 'node:crypto'",
+      'stores/lmdb/b.ts': "import { open } from 'node:fs/promises'",
+      'lmdb.ts': "import { a } from './stores/lmdb/a.ts'\nimport { b } from './crypto/random.ts'",
     })).toEqual([])
   })
 
@@ -56,12 +58,13 @@ describe('of planted sources', () => {
     ['core/b.ts', '../crypto/a.ts', '../runtime/a.ts', '../backends/backend.ts', '../engines/two/a.ts', '../simulation/a.ts', '../stores/store.ts'],
     ['crypto/b.ts', '../core/a.ts', '../backends/backend.ts', '../runtime/a.ts'],
     ['engines/two/b.ts', '../../runtime/a.ts', '../../crypto/a.ts', '../../backends/memory/a.ts', '../../stores/lmdb/a.ts', '../../transports/libp2p/a.ts'],
-    ['backends/memory/b.ts', '../../engines/two/a.ts', '../../runtime/a.ts', '../../stores/store.ts'],
+    ['backends/memory/b.ts', '../../engines/two/a.ts', '../../runtime/a.ts', '../../stores/lmdb/a.ts'],
     ['stores/lmdb/b.ts', '../../runtime/a.ts', '../../crypto/a.ts'],
     ['transports/libp2p/b.ts', '../../runtime/a.ts', '../../engines/two/a.ts'],
     ['runtime/b.ts', '../engines/two/a.ts', '../backends/backend.ts', '../crypto/a.ts', '../simulation/a.ts', '../stores/lmdb/a.ts', '../transports/libp2p/a.ts'],
     ['simulation/b.ts', '../engines/two/a.ts', '../backends/backend.ts', '../stores/lmdb/a.ts'],
     ['xstate/b.ts', '../runtime/a.ts', '../engines/two/a.ts', '../crypto/a.ts', '../simulation/a.ts'],
+    ['lmdb.ts', './runtime/a.ts', './crypto/a.ts'],
     ['crypto.ts', './runtime/a.ts', './engines/two/a.ts'],
     ['xstate.ts', './runtime/a.ts', './engines/two/a.ts'],
   ])('%s', (from, ...targets) => {

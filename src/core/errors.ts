@@ -17,7 +17,10 @@ export type FaultCode =
   | 'invalid-identity'
   | 'invalid-message'
   | 'backend-failed'
+  | 'backup-damaged'
   | 'child-crashed'
+  | 'keyslots-damaged'
+  | 'locked'
   | 'name-taken'
   | 'node-stopped'
   | 'not-available'
@@ -25,6 +28,17 @@ export type FaultCode =
   | 'not-found'
   | 'portable-crypto'
   | 'start-failed'
+  | 'store-closed'
+  | 'store-damaged'
+  | 'store-failed'
+  | 'store-foreign'
+  | 'store-locked'
+  | 'store-newer'
+  | 'store-read-only'
+  | 'unlock-delayed'
+  | 'vault-damaged'
+  | 'vault-rolled-back'
+  | 'wrong-passphrase'
 
 /**
  * Base of every error of this library. `code` is stable and meant for programs; the text is meant for people and may

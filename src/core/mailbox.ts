@@ -36,11 +36,14 @@ export interface MailboxDefinition {
   readonly state: unknown
 }
 
+/** How many messages may wait in a mailbox unless its family says otherwise. */
+export const MAILBOX_CAPACITY = 65_536
+
 /** So many mailboxes at most: as many as can each have one step in sixteen. */
 export const MAILBOX_LIMIT = 16
 
 const OVERFLOWS: readonly string[] = ['reject', 'drop-newest', 'drop-oldest'] satisfies Overflow[]
-const PLAIN: MailboxDefinition = { capacity: 65_536, overflow: 'reject', priority: 0, state: undefined }
+const PLAIN: MailboxDefinition = { capacity: MAILBOX_CAPACITY, overflow: 'reject', priority: 0, state: undefined }
 
 /** Checks what a definition says of its mailboxes. Throws what `fault` makes, or `not-encodable` for a state that is no data. */
 export function mailboxesOf(mailboxes: Mailboxes<unknown> | undefined, fault: (problem: string) => Fault): readonly (MailboxDefinition | undefined)[] {

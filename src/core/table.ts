@@ -20,8 +20,11 @@ export class Table<out V> implements Iterable<readonly [string, V]> {
 
   /** A table of these entries; the last one of a key counts. */
   static from<V>(entries: Iterable<readonly [string, V]>): Table<V> {
+    const list = Array.from(entries)
+    // What comes in order, such as what a store holds of a table, needs no searching.
+    if (isAscending(list)) return new Table(treeOf(list, 0, list.length))
     let root: Entry<V> | undefined
-    for (const [key, value] of entries) root = insert(root, key, value)
+    for (const [key, value] of list) root = insert(root, key, value)
     return new Table(root)
   }
 
@@ -38,6 +41,15 @@ export class Table<out V> implements Iterable<readonly [string, V]> {
   /** Whether that key has an entry, even one whose value is `undefined`. */
   has(key: string): boolean {
     return find(this.#root, key) !== undefined
+  }
+
+  /** The first entry whose key is that one or comes after it, in O(log n). */
+  atOrAfter(key: string): readonly [string, V] | undefined {
+    let found: Entry<V> | undefined
+    for (let entry = this.#root; entry !== undefined; entry = key <= entry.key ? entry.left : entry.right) {
+      if (key <= entry.key) found = entry
+    }
+    return found && [found.key, found.value]
   }
 
   /** A table where that key has this value; this very one when it has it already (`Object.is`). */
@@ -141,6 +153,22 @@ function balanced<V>(key: string, value: V, left: Entry<V> | undefined, right: E
       : node(left.key, left.value, outer, node(key, value, inner, right))
   }
   return node(key, value, left, right)
+}
+
+function isAscending(list: readonly (readonly [string, unknown])[]): boolean {
+  let last: string | undefined
+  for (const [key] of list) {
+    if (last !== undefined && last >= key) return false
+    last = key
+  }
+  return true
+}
+
+/** Of entries in the order of their keys, from `start` to before `end`: each half as heavy as the other. */
+function treeOf<V>(list: readonly (readonly [string, V])[], start: number, end: number): Entry<V> | undefined {
+  const middle = (start + end) >> 1
+  const entry = middle < end ? list[middle] : undefined
+  return entry && node(entry[0], entry[1], treeOf(list, start, middle), treeOf(list, middle + 1, end))
 }
 
 function isHeavy(a: Entry<unknown>, b: Entry<unknown> | undefined): boolean {

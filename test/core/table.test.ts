@@ -34,6 +34,8 @@ describe('Table', () => {
       expect([...table]).toEqual(sorted)
       expect(table.size).toBe(map.size)
       for (const [key, value] of map) expect(table.get(key)).toBe(value)
+      for (const { key } of list) expect(table.atOrAfter(key)).toEqual(sorted.find(([at]) => at >= key))
+      for (const [key] of sorted) expect(table.atOrAfter(`${key}\0`)).toEqual(sorted.find(([at]) => at > key))
       for (const [old, text] of snapshots) expect(JSON.stringify([...old])).toBe(text)
       expect(encodeData(table)).toEqual(encodeData(new Map(sorted)))
     }))
@@ -51,6 +53,22 @@ describe('Table', () => {
     expect(table.size).toBe(50_000)
     expect(table.get('000001')).toBe(1)
     expect(table.get('000002')).toBeUndefined()
+  })
+
+  test('of any entries, in order or not, is as if they were set one after the other', () => {
+    const entries = fc.array(fc.tuple(keys, fc.integer()), { maxLength: 100 })
+    fc.assert(fc.property(entries, fc.boolean(), changes, (list, isOrdered, then) => {
+      const given = isOrdered ? list.toSorted(([a], [b]) => (a < b ? -1 : Number(a > b))) : list
+      let table = Table.from(given)
+      const map = new Map(given)
+      for (const change of then) {
+        table = change.op === 'set' ? table.set(change.key, change.value) : table.delete(change.key)
+        apply(m => change.op === 'set' ? m.set(change.key, change.value) : m.delete(change.key), map)
+      }
+      expect([...table]).toEqual([...map].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      expect(table.size).toBe(map.size)
+      for (const [key, value] of map) expect(table.get(key)).toBe(value)
+    }))
   })
 
   test('setting the value that is there answers the same table', () => {
