@@ -6,6 +6,7 @@ import type { EncryptionFacts, Opener, Sealed } from './encryption.ts'
 import { encryptionFacts } from './encryptions.ts'
 import { readIdentity } from './known-names.ts'
 import type { EncryptionKey, IdentityName } from './identity-name.ts'
+import { secretCopy } from './secret-bytes.ts'
 
 /** The most bytes that {@link encryptTo} takes: 1 MiB. */
 export const PLAINTEXT_LIMIT = 1_048_576
@@ -50,7 +51,7 @@ export async function encryptTo(identity: string | IdentityName, data: Uint8Arra
     throw new Fault('not-available', 'This identity cannot decrypt: its name holds no encryption key, so nothing can be encrypted to it')
   }
   // Copied before the first wait: what the caller does with its array afterwards must not change what is encrypted.
-  const plaintext = new Uint8Array(data)
+  const plaintext = secretCopy(data)
   try {
     const { enc, ciphertext } = await seal(encrypt, infoFor(encrypt.scheme, name), plaintext)
     return concatBytes(Uint8Array.of(VERSION, encrypt.scheme.id), enc, ciphertext)

@@ -1,5 +1,6 @@
 import { Fault } from '../core/errors.ts'
 import { isBytesOf } from './bytes.ts'
+import { secretBytes } from './secret-bytes.ts'
 import type { RandomBytes } from './suite.ts'
 
 /** The most that `getRandomValues` fills at once (W3C Web Cryptography, section 10.1.1). */
@@ -13,7 +14,7 @@ export const randomBytes: RandomBytes = length => {
   if (!Number.isSafeInteger(length) || length < 0) {
     throw new Fault('invalid-argument', `Cannot draw ${String(length)} random bytes: give a non-negative integer`)
   }
-  const bytes = new Uint8Array(length)
+  const bytes = secretBytes(length)
   for (let at = 0; at < length; at += CHUNK) globalThis.crypto.getRandomValues(bytes.subarray(at, at + CHUNK))
   return bytes
 }

@@ -1,5 +1,6 @@
 import { Fault } from '../core/errors.ts'
 import { isBytesOf, requireBytes, requireList } from './bytes.ts'
+import { secretCopy } from './secret-bytes.ts'
 import { inTurns } from './turns.ts'
 
 /** Fills an array of that many bytes from a cryptographically secure source. */
@@ -108,7 +109,7 @@ export function suiteOf(facts: SuiteFacts, core: SuiteCore): SignatureSuite {
   const signer = (secretKey: Uint8Array): SuiteSigner => {
     // Text and lists would be copied too: most text of 32 characters as 32 zeros.
     requireBytes(secretKey, 'A secret key')
-    const own = Uint8Array.from(secretKey)
+    const own = secretCopy(secretKey)
     try {
       return signerOf(core.signer(own), own)
     } catch (error) {
@@ -155,13 +156,17 @@ function copyOf(bytes: Uint8Array): Uint8Array {
   return bytes instanceof Uint8Array ? new Uint8Array(bytes) : bytes
 }
 
+function erasedFault(): Fault {
+  return new Fault('invalid-argument', 'This signer was erased: make another')
+}
+
 function signerOf(core: SignerCore, own: Uint8Array): SuiteSigner {
   const { signDigest } = core
-  let erased: Fault | undefined
-  /** Ends the batches that are under way when it is erased. */
-  const ending = new AbortController()
+  let isErased = false
+  /** Ends the batches that are under way when it is erased: made for the first of them, since most signers have none, and there may be many. */
+  let ending: AbortController | undefined
   const assertUsable = () => {
-    if (erased !== undefined) throw erased
+    if (isErased) throw erasedFault()
   }
   const sign = (message: Uint8Array) => {
     assertUsable()
@@ -173,6 +178,7 @@ function signerOf(core: SignerCore, own: Uint8Array): SuiteSigner {
     async signBatch(messages: readonly Uint8Array[], signal?: AbortSignal) {
       assertUsable()
       const own = copiesOf(messages)
+      ending ??= new AbortController()
       const ended = signal === undefined ? ending.signal : AbortSignal.any([ending.signal, signal])
       try {
         return await (core.signBatch === undefined ? inTurns(own, sign, { signal: ended }) : core.signBatch(own, ended))
@@ -190,8 +196,8 @@ function signerOf(core: SignerCore, own: Uint8Array): SuiteSigner {
       },
     },
     erase() {
-      erased ??= new Fault('invalid-argument', 'This signer was erased: make another')
-      ending.abort(erased)
+      isErased = true
+      ending?.abort(erasedFault())
       own.fill(0)
       core.erase?.()
     },

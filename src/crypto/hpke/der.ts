@@ -1,5 +1,5 @@
-import { concatBytes } from '@noble/hashes/utils.js'
 import { Fault } from '../../core/errors.ts'
+import { secretCopy } from '../secret-bytes.ts'
 
 /**
  * A key in DER: what comes before its bytes, and these. Throws `invalid-argument` unless they are `length` bytes: OpenSSL reads as many as
@@ -7,5 +7,5 @@ import { Fault } from '../../core/errors.ts'
  */
 export function keyDer(prefix: Uint8Array, key: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
   if (key.length !== length) throw new Fault('invalid-argument', `A key of this kind is ${length} bytes`)
-  return concatBytes(prefix, key)
+  return secretCopy(prefix, key)
 }

@@ -5,6 +5,7 @@ import { isBytesOf, requireBytes } from '../bytes.ts'
 import type { EncryptionFacts, EncryptionScheme } from '../encryption.ts'
 import { draw } from '../random.ts'
 import { requirePublicKey, requireSecretKey } from './keys.ts'
+import { secretCopy } from '../secret-bytes.ts'
 import { openerOf } from './opener.ts'
 
 /** What the portable code of a scheme brings along. Lengths were checked. */
@@ -38,7 +39,7 @@ export function portableScheme<K extends Key>(facts: EncryptionFacts, core: Port
 
     async opener(secretKey: Uint8Array) {
       requireSecretKey(facts, secretKey)
-      const own = Uint8Array.from(secretKey)
+      const own = secretCopy(secretKey)
       try {
         const keys = Promise.all([hpke.DeserializePublicKey(publicKey(own)), hpke.DeserializePrivateKey(own)])
         const [publicHalf, privateKey] = await keys
@@ -64,7 +65,7 @@ export function portableScheme<K extends Key>(facts: EncryptionFacts, core: Port
       requirePublicKey(facts, recipient, isPublicKey)
       requireBytes(info, 'The info')
       requireBytes(plaintext, 'The plaintext')
-      const own = Uint8Array.from(plaintext)
+      const own = secretCopy(plaintext)
       const options = { info: Uint8Array.from(info) }
       try {
         const { encapsulatedSecret, ciphertext } = await hpke.Seal(await hpke.DeserializePublicKey(Uint8Array.from(recipient)), own, options)

@@ -1,5 +1,6 @@
 import { concatBytes, hexToBytes } from '@noble/hashes/utils.js'
 import type { KeyObject } from 'node:crypto'
+import { secretCopy } from '../secret-bytes.ts'
 import type { NodeCrypto } from './platform.ts'
 
 /**
@@ -21,7 +22,7 @@ export function keyFormat(crypto: NodeCrypto, { pkcs8, spki }: { readonly pkcs8:
   const publicPrefix = hexToBytes(spki)
   return {
     importSecret(secretKey) {
-      const key = concatBytes(secretPrefix, secretKey)
+      const key = secretCopy(secretPrefix, secretKey)
       try {
         return crypto.createPrivateKey({ key, format: 'der', type: 'pkcs8' })
       } finally {

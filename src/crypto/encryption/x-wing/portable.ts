@@ -2,6 +2,7 @@ import { ml_kem768_x25519 as kem } from '@noble/post-quantum/hybrid.js'
 import type { KEMFactory, Key } from 'hpke'
 import { portableScheme } from '../../hpke/portable.ts'
 import { draw, randomBytes } from '../../random.ts'
+import { secretCopy } from '../../secret-bytes.ts'
 import { isCanonicalU, isX25519PublicKey } from '../x25519/public-key.ts'
 import { ML_KEM_CIPHERTEXT_LENGTH, ML_KEM_PUBLIC_KEY_LENGTH, X_WING_KEM_ID, xWingFacts } from './facts.ts'
 
@@ -17,7 +18,7 @@ class XWingKey implements Key {
 
   constructor(type: 'private' | 'public', bytes: Uint8Array) {
     this.type = type
-    this.#bytes = Uint8Array.from(bytes)
+    this.#bytes = secretCopy(bytes)
   }
 
   static bytesOf(key: XWingKey): Uint8Array {
@@ -66,7 +67,7 @@ export function isEncapsulationKey(publicKey: Uint8Array): boolean {
 export const portableXWing = portableScheme(xWingFacts, {
   kem: xWingKem,
   provider: '@noble/post-quantum, hpke',
-  publicKey: secretKey => kem.keygen(secretKey).publicKey,
+  publicKey: secretKey => kem.getPublicKey(secretKey),
   isPublicKey: publicKey =>
     isEncapsulationKey(publicKey) && isX25519PublicKey(publicKey.subarray(ML_KEM_PUBLIC_KEY_LENGTH)),
   isEnc: enc => isCanonicalU(enc.subarray(ML_KEM_CIPHERTEXT_LENGTH)),

@@ -22,10 +22,14 @@ export interface KeyPair {
 
 /** The pair of an X25519 secret key of 32 bytes. */
 export function x25519Pair(crypto: NodeCrypto, secretKey: Uint8Array): KeyPair {
+  const privateKey = x25519Private(crypto, secretKey)
+  return { privateKey, publicKey: crypto.createPublicKey(privateKey) }
+}
+
+function x25519Private(crypto: NodeCrypto, secretKey: Uint8Array): KeyObject {
   const key = keyDer(PKCS8, secretKey, 32)
   try {
-    const privateKey = crypto.createPrivateKey({ key, format: 'der', type: 'pkcs8' })
-    return { privateKey, publicKey: crypto.createPublicKey(privateKey) }
+    return crypto.createPrivateKey({ key, format: 'der', type: 'pkcs8' })
   } finally {
     key.fill(0)
   }
@@ -65,7 +69,7 @@ export function nativeX25519Kem(crypto: NodeCrypto): X25519Kem {
     },
 
     decapsulator(secretKey) {
-      const { privateKey } = x25519Pair(crypto, secretKey)
+      const privateKey = x25519Private(crypto, secretKey)
       return enc => {
         if (!isCanonicalU(enc)) return undefined
         try {

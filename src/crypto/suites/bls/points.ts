@@ -1,11 +1,12 @@
 import { bls12_381 } from '@noble/curves/bls12-381.js'
-import { bytesToNumberBE } from '@noble/curves/utils.js'
+import { numberToBytesBE } from '@noble/curves/utils.js'
 import { Fault } from '../../../core/errors.ts'
 import { isBytesOf } from '../../bytes.ts'
+import { isScalar } from '../scalar.ts'
 
 /** Keys in G1, signatures in G2. */
 export const scheme = bls12_381.longSignatures
-const ORDER = bls12_381.fields.Fr.ORDER
+export const ORDER = numberToBytesBE(bls12_381.fields.Fr.ORDER, 32)
 
 /** Domain of message hashes in the proof-of-possession scheme (draft-irtf-cfrg-bls-signature, section 4.2.3). */
 export const SIGNATURE_DOMAIN = 'BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_'
@@ -59,9 +60,6 @@ export function coreVerify(publicKey: Uint8Array, message: Uint8Array, signature
 
 /** Throws `invalid-argument` for a secret key that is none: the libraries differ on 0. */
 export function requireSecretKey(secretKey: Uint8Array): void {
-  if (isBytesOf(secretKey, 32)) {
-    const scalar = bytesToNumberBE(secretKey)
-    if (scalar > 0n && scalar < ORDER) return
-  }
+  if (isBytesOf(secretKey, 32) && isScalar(secretKey, ORDER)) return
   throw new Fault('invalid-argument', 'A BLS secret key is 32 bytes, big-endian, above 0 and below the order of the curve')
 }

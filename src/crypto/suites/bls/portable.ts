@@ -3,9 +3,10 @@ import { bytesToNumberBE } from '@noble/curves/utils.js'
 import { requireBytes } from '../../bytes.ts'
 import { draw } from '../../random.ts'
 import { suiteOf } from '../../suite.ts'
+import { scalarOf } from '../scalar.ts'
 import { verifyTogether } from './batch.ts'
 import { blsFacts } from './facts.ts'
-import { coreSign, coreVerify, decodePublicKey, decodeSignature, hashToG2, requireSecretKey, scheme, SIGNATURE_DOMAIN } from './points.ts'
+import { coreSign, coreVerify, decodePublicKey, decodeSignature, hashToG2, ORDER, requireSecretKey, scheme, SIGNATURE_DOMAIN } from './points.ts'
 import type { G2Point } from './points.ts'
 
 const { Fp12 } = bls12_381.fields
@@ -34,7 +35,7 @@ export const portableBls = suiteOf(blsFacts, {
 
   generate(random) {
     const seed = draw(random, SEED_LENGTH)
-    const secretKey = bls12_381.utils.randomSecretKey(seed)
+    const secretKey = scalarOf(seed, ORDER)
     seed.fill(0)
     return secretKey
   },

@@ -1,5 +1,6 @@
 import { Fault } from '../../../core/errors.ts'
 import { isBytesOf } from '../../bytes.ts'
+import { secretCopy } from '../../secret-bytes.ts'
 import { coreSign, coreVerify, POSSESSION_DOMAIN, requireSecretKey, scheme } from './points.ts'
 
 let bytesOf: (key: unknown) => Uint8Array | undefined
@@ -40,7 +41,7 @@ export const provenBytes = bytesOf
  */
 export function provePossession(secretKey: Uint8Array): Uint8Array {
   requireSecretKey(secretKey)
-  const own = Uint8Array.from(secretKey)
+  const own = secretCopy(secretKey)
   try {
     return coreSign(own, scheme.getPublicKey(own).toBytes(true), POSSESSION_DOMAIN)
   } finally {
