@@ -72,12 +72,36 @@ export interface Backend {
    * format that it does not offer, `backend-failed` otherwise.
    */
   generate(options: GenerateOptions, signal: AbortSignal): ExternalIdentity | Promise<ExternalIdentity>
-  /** Erases the keys of an identity and closes its signers and decryptors. Throws `not-found`, `backend-failed`. */
-  delete(identity: ExternalIdentity, signal: AbortSignal): void | Promise<void>
+  /**
+   * Closes the signers and decryptors of an identity and erases its keys; or, where it answers until when, puts them away so that nothing but `undelete` has
+   * them back. Asked again meanwhile, it answers the same. Throws `not-found`, `backend-failed`.
+   */
+  delete(identity: ExternalIdentity, signal: AbortSignal): void | Undoable | Promise<void | Undoable>
+  /** Takes a delete back. Harmless for an identity that is not deleted. Throws `not-found` when its keys are gone, or when absent; `backend-failed`. */
+  undelete?(identity: ExternalIdentity, signal: AbortSignal): void | Promise<void>
+  /**
+   * What is known of an identity that came to this backend by another way than `generate`, such as a backup, to who shows the claim that was given out for
+   * it. Throws `not-found` for any other identity, bundle or claim, or when absent; `backend-failed`.
+   */
+  adopt?(identity: ExternalIdentity, claim: Uint8Array, signal: AbortSignal): Adopted | Promise<Adopted>
   /** Throws `not-found` for an identity it does not hold, `not-available` for one that cannot sign. */
   signer(identity: ExternalIdentity, signal: AbortSignal): Signer | Promise<Signer>
   /** Throws `not-found` for an identity it does not hold, `not-available` for one that cannot decrypt. */
   decryptor(identity: ExternalIdentity, signal: AbortSignal): Decryptor | Promise<Decryptor>
+}
+
+/** A delete that can be taken back, until a time in milliseconds since the Unix epoch. */
+export interface Undoable {
+  readonly undoUntil: number
+}
+
+/** What Identity Management has to know of an identity that it did not generate. */
+export interface Adopted {
+  readonly params: string
+  readonly capabilities: Capabilities
+  readonly format: Format
+  /** Of an identity whose name is a hash: the asker may have left it out. */
+  readonly bundle?: Uint8Array
 }
 
 /** The services that identity engines are spawned with. */

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { includes } from '../../src/backends/backend.ts';
-import type { Backend, Capabilities, Decryptor, Signer } from '../../src/backends/backend.ts';
+import type { Backend, Capabilities, Decryptor, Signer, Undoable } from '../../src/backends/backend.ts';
 import { externalIdentityOf } from '../../src/core/engine-id.ts';
 import type { ExternalIdentity } from '../../src/core/engine-id.ts';
 import { encryptTo } from '../../src/crypto/ciphertext.ts'
@@ -172,19 +172,21 @@ export function backendCompliance(
       let neighbour: ExternalIdentity
       let signer: Signer | undefined
       let decryptor: Decryptor | undefined
+      let undoable: void | Undoable
       beforeAll(async () => {
         backend = await make()
         identity = await generate(backend, offer, 'deleted')
         neighbour = await generate(backend, offer)
         if (includes(offer.capabilities, 'Commit')) signer = await backend.signer(identity, signal)
         if (includes(offer.capabilities, 'Decrypt')) decryptor = await backend.decryptor(identity, signal)
-        await backend.delete(identity, signal)
+        undoable = await backend.delete(identity, signal)
       })
 
       test('makes it not found, by every method', async () => {
         await rejects(() => backend.signer(identity, signal), 'not-found')
         await rejects(() => backend.decryptor(identity, signal), 'not-found')
-        await rejects(() => backend.delete(identity, signal), 'not-found')
+        if (undoable === undefined) await rejects(() => backend.delete(identity, signal), 'not-found')
+        else expect(await backend.delete(identity, signal)).toEqual(undoable)
       })
 
       test('closes what it gave', async () => {
@@ -206,8 +208,26 @@ export function backendCompliance(
         }
       })
 
-      test('frees its key: the same key gives a new identity', async () => {
-        expect((await generate(backend, offer, 'deleted')).name).not.toBe(identity.name)
+      test('frees its key, unless it can be taken back: the same key gives a new identity', async () => {
+        if (undoable === undefined) expect((await generate(backend, offer, 'deleted')).name).not.toBe(identity.name)
+        else await rejects(() => generate(backend, offer, 'deleted'), 'backend-failed')
+      })
+
+      test('can be taken back, where that was said: it signs and decrypts as before, and its key gives it', async () => {
+        if (undoable === undefined) return
+        await backend.undelete?.(identity, signal)
+        await backend.undelete?.(identity, signal)
+        if (signer) {
+          await rejects(() => signer?.sign(data, signal), 'backend-failed')
+          const commitment = await (await backend.signer(identity, signal)).sign(data, signal)
+          expect(verifyCommitment(identity, data, commitment)).toBe(true)
+        }
+        if (decryptor) {
+          const other = await backend.decryptor(identity, signal)
+          expect(await other.decrypt(await encryptTo(identity, data), signal)).toEqual(data)
+        }
+        expect((await generate(backend, offer, 'deleted')).name).toBe(identity.name)
+        await backend.delete(identity, signal)
       })
     })
 
@@ -246,6 +266,8 @@ export function backendCompliance(
           await rejects(() => backend.signer(identity, signal), 'not-found')
           await rejects(() => backend.decryptor(identity, signal), 'not-found')
           await rejects(() => backend.delete(identity, signal), 'not-found')
+          if (backend.undelete) await rejects(() => backend.undelete?.(identity, signal), 'not-found')
+          if (backend.adopt) await rejects(() => backend.adopt?.(identity, new Uint8Array(32), signal), 'not-found')
         }
       })
     })
