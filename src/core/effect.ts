@@ -166,10 +166,26 @@ export function stop(child?: EngineID): object {
   return child === undefined ? { effect: 'stop' } : { effect: 'stop', child }
 }
 
-/** Sets the timer of that handle to run out `after` milliseconds from now; one that is running is set anew. */
-export function timer<K extends string>(handle: K, options: { readonly after: number }): Timed<NameIn<K>>
-export function timer(handle: string, options: { readonly after: number }): object {
-  return { effect: 'timer', handle, after: options.after }
+/**
+ * What becomes of ticks that fell due while nobody could be told: the process was down, it stood still, or the engine had not handled the tick before.
+ * `fire-once`: one tick stands for all of them. `skip`: none does. `catch-up`: each is told, one after the other.
+ */
+export type MissedTicks = 'fire-once' | 'skip' | 'catch-up'
+
+/** When a timer runs out; times are in milliseconds. */
+export interface TimerOptions {
+  /** From now. */
+  readonly after: number
+  /** How long after that it runs out again, and again. Unless told, it runs out once. */
+  readonly every?: number
+  /** `fire-once` unless told. A timer that runs out once does so late, or with `skip` not at all, if the process was down then. */
+  readonly missed?: MissedTicks
+}
+
+/** Sets the timer of that handle to run out; one that is running is set anew. A durable engine's outlasts the process, and no crash of the engine. */
+export function timer<K extends string>(handle: K, options: TimerOptions): Timed<NameIn<K>>
+export function timer(handle: string, { after, every, missed }: TimerOptions): object {
+  return { effect: 'timer', handle, after, every, missed }
 }
 
 /** Ends a timer. After this step it will not be heard of, even if it had run out already. */

@@ -50,6 +50,25 @@ export interface Resource<F extends Family, R> {
 }
 type ResourcePart<F extends Family> = [ResourceOf<F>] extends [never] ? {} : Resource<F, ResourceOf<F>>
 
+/** How the environment of a durable engine is read back. */
+export interface Durability<E> {
+  /** Which shape the environment has, a whole number from 1: to be counted up whenever one that was stored before would not do any more. */
+  readonly version: number
+  /** Makes an environment of one that was stored with a lower version. When it is absent or throws, the engine ends with `start-failed`, and what is stored stays. */
+  readonly migrate?: (stored: StoredEnvironment) => E
+  /**
+   * Fields that are worth nothing to another process, such as which child does what: they are not stored. Where the engine goes on in another process, they are as in
+   * its first environment; after a crash they are what they were, as the others are.
+   */
+  readonly passing?: readonly (keyof E & string)[]
+}
+
+/** An environment as an earlier version of its family left it. */
+export interface StoredEnvironment {
+  readonly version: number
+  readonly environment: { readonly [field: string]: unknown }
+}
+
 /** What `defineEngine` takes. `tasks` and `resource` are required when the family declares them. */
 export type Definition<F extends Family> = {
   /** Names the family: the protocol's id unless told. Two families of one protocol need two. */
@@ -73,6 +92,8 @@ export type Definition<F extends Family> = {
   readonly supervision?: Supervision & { readonly strategy?: Strategy }
   /** Its children live on when it restarts. Unless told, they stop. */
   readonly keepsChildren?: true
+  /** Makes its environment outlast a crash; on a node with a store, also the process. Unless told, each life begins with a first environment. */
+  readonly durable?: Durability<F['environment']>
 } & Needed<'tasks', TaskHandlers<F>> & Needed<'resource', ResourcePart<F>>
 
 /** An engine family, ready to be spawned. */
@@ -106,6 +127,7 @@ interface AnyDefinition {
   readonly children?: () => readonly object[]
   readonly supervision?: { readonly strategy?: unknown }
   readonly keepsChildren?: true
+  readonly durable?: Durability<object>
   readonly tasks?: { readonly [name: string]: TaskHandler }
   readonly resource?: Partial<AnyResource>
 }
@@ -151,6 +173,7 @@ export class EngineFamily {
   readonly policy: Policy
   readonly strategy: Strategy
   readonly keepsChildren: boolean
+  readonly durable: Durability<object> | undefined
   readonly #children: () => readonly object[]
   #lastMessage: MessageEntry | undefined
 
@@ -184,6 +207,11 @@ export class EngineFamily {
     this.strategy = strategy
     this.policy = policyOf(supervision, DEFAULT_POLICY, fault)
     this.keepsChildren = definition.keepsChildren ?? false
+    const { durable } = definition
+    if (durable !== undefined && !(Number.isSafeInteger(durable.version) && durable.version > 0)) throw fault('durable.version must be a whole number from 1')
+    if (durable?.migrate !== undefined && typeof durable.migrate !== 'function') throw fault('durable.migrate must be a function')
+    if (durable?.passing !== undefined && !Array.isArray(durable.passing)) throw fault('durable.passing must be an array of fields of the environment')
+    this.durable = durable
   }
 
   /** What the runtime needs of the message of that name. */

@@ -1,8 +1,10 @@
 import type { Policy } from '../core/supervision.ts'
 import type { EndReason } from '../core/trigger.ts'
 import type { EngineInstance } from './instance.ts'
+import type { EngineRecord } from './engine-record.ts'
 import type { Pending } from './pending.ts'
 import type { Restart } from './restart.ts'
+import type { StoredEngine } from './stored-engine.ts'
 import type { TaskRun } from './tasks.ts'
 import type { Elapsing } from './timers.ts'
 
@@ -39,6 +41,16 @@ export class Affairs {
   failure: unknown = undefined
   /** Why it ends, once it does. */
   ending: { readonly reason: EndReason; readonly error: unknown } | undefined = undefined
+  /** What is stored of it, if it is durable and its node has a store. */
+  record: EngineRecord | undefined = undefined
+  /** Whether it takes no step until what it has committed is stored: it crashed, or is about to stop. */
+  isHalted = false
+  /** Whether it ends because a rule said so: then what is stored of it goes with it. */
+  isForgotten = false
+  /** What its next life begins with, if it is durable and has had one. */
+  kept: object | undefined = undefined
+  /** What an earlier life of its node left to be done, until it has started. */
+  left: StoredEngine | undefined = undefined
   onEnded: (() => void)[] | undefined = undefined
 }
 

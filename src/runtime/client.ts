@@ -1,12 +1,14 @@
 import type { AskOptions, Client } from '../core/client.ts'
 import { copyData } from '../core/data.ts'
 import type { Posting } from '../core/effect.ts'
+import { packData } from '../core/encoding.ts'
 import { fixedNames } from '../core/engine-id.ts'
 import type { EngineID, EngineRef } from '../core/engine-id.ts'
 import { Failed, Fault, IpseError, Refused } from '../core/errors.ts'
 import type { FailureCode, Refusal } from '../core/errors.ts'
 import type { MailboxID } from '../core/trigger.ts'
 import type { MessageOf, NoMore, Protocol, RequestOf, SuccessOf } from '../core/protocol.ts'
+import { refuse } from '../core/protocol.ts'
 import { clipped } from '../core/schema.ts'
 import type { BoundaryCode } from '../core/schema.ts'
 import { resolutionOf } from '../core/schema-walk.ts'
@@ -103,7 +105,8 @@ export class HostClient implements Client, Principal {
     const target = this.#parts.delivery.find(to)
     // A stranger learns nothing of the protocol: delivery turns it away before any check.
     if (target === undefined || !target.knows(this)) return { msg }
-    return admit(target.family, msg, as, (entry, given) => this.#resolution(entry)?.(given) ?? given)
+    const admission = admit(target.family, msg, as, (entry, given) => this.#resolution(entry)?.(given) ?? given)
+    return target.record === undefined || admission.refusal !== undefined ? admission : storable(admission.msg)
   }
 
   readonly #resolutions = new WeakMap<MessageEntry, { readonly resolve: Rewrite }>()
@@ -189,6 +192,16 @@ function copied(message: unknown, what: string): unknown {
   } catch (cause) {
     if (cause instanceof IpseError) throw cause
     throw new Fault('not-encodable', `${what} can't be read: see the cause`, { cause })
+  }
+}
+
+/** What a durable engine takes in it may keep, and then it is stored: what has no form there would crash it. */
+function storable(msg: unknown): Admission {
+  try {
+    packData(msg)
+    return { msg }
+  } catch {
+    return { refusal: refuse('malformed', 'Malformed request: a text in it has lone surrogates, and this engine is durable: UTF-8 has no form for them') }
   }
 }
 

@@ -7,6 +7,7 @@ import type { FailureCode, Refusal } from '../core/errors.ts'
 import { refuse } from '../core/protocol.ts'
 import { FarAdmission } from './admission.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { Durability } from './durability.ts'
 import { Envelope, nameOf } from './envelope.ts'
 import type { Principal, SignalBody } from './envelope.ts'
 import { EngineInstance } from './instance.ts'
@@ -18,6 +19,7 @@ import { Pending } from './pending.ts'
 import type { Asker } from './pending.ts'
 import type { Remote } from './remote.ts'
 import type { Scheduler } from './scheduler.ts'
+import type { Elapsing } from './timers.ts'
 
 /**
  * How many messages came about and what became of them. Between steps, on each node:
@@ -26,16 +28,16 @@ import type { Scheduler } from './scheduler.ts'
 export interface Counters {
   /** Tells, requests and replies that engines and clients of this node sent; a request that is forwarded counts again. */
   originated: number
-  /** Tells, requests and replies from other nodes. */
+  /** Tells, requests and replies from other nodes, and tells that were stored before and are taken up. */
   arrived: number
   /** By a committed step, or as the answer to a client's ask. */
   handled: number
-  /** Waiting in mailboxes, and for a link to another node; signals are no messages. */
+  /** Waiting in mailboxes, for a link to another node, and in the store: for an engine to be resumed, or for another node to acknowledge them. Signals are no messages. */
   queued: number
   /** Put off by their engines until they release them. */
   deferred: number
   deadLettered: number
-  /** To other nodes. Whether they arrived is another matter. */
+  /** To other nodes. Whether they arrived is another matter, but for those that are stored: these are counted when they were acknowledged. */
   handedToTransport: number
   /** Of those, how many were not acknowledged when their link was lost: they may have arrived or not. */
   uncertain: number
@@ -67,6 +69,8 @@ export class Delivery {
   readonly #farAdmission = new FarAdmission()
   /** Requests whose answer did not come in the step that handled them. */
   readonly #pendings = new Map<number, Pending>()
+  /** What its durable engines have to do with its store, if it has one. */
+  durability: Durability | undefined = undefined
   #lastID = 0
 
   constructor(parts: DeliveryParts) {
@@ -81,7 +85,8 @@ export class Delivery {
   /** The engine of that name on this node, if it lives. */
   find(id: EngineID): EngineInstance | undefined {
     const target = targetOf(id)
-    if (target instanceof EngineInstance && target.home === this) return target.status === 'ended' ? undefined : target
+    // One that has ended may have been resumed under its name.
+    if (target instanceof EngineInstance && target.home === this && target.status !== 'ended') return target
     return id.node === null || id.node === this.#node ? this.engines.get(id.name) : undefined
   }
 
@@ -99,9 +104,18 @@ export class Delivery {
 
   /** Sends a request. `asker` learns what becomes of it, once, within `duration` milliseconds. */
   request(asker: Asker, to: EngineID, mailbox: MailboxID, msg: unknown, duration: number): Pending {
-    const pending = this.expect(asker)
+    return this.sendRequest(this.expect(asker), to, mailbox, msg, duration)
+  }
+
+  /** As {@link request}, for what waits for the answer already. */
+  sendRequest(pending: Pending, to: EngineID, mailbox: MailboxID, msg: unknown, duration: number): Pending {
+    const { asker } = pending
     this.counters.originated++
     const envelope = new Envelope('message', asker.principal.id, asker.principal, to, mailbox, msg, pending)
+    if (!pending.isOpen) {
+      this.deadLetter(envelope, 'abandoned')
+      return pending
+    }
     if (duration <= 0) {
       this.deadLetter(envelope, 'abandoned')
       this.fail(pending, 'deadline', 'its deadline is not in the future')
@@ -114,7 +128,7 @@ export class Delivery {
 
   /** A number for a request, and what waits for its answer. */
   expect(asker: Asker): Pending {
-    return new Pending(++this.#lastID, asker, this.#onDeadline)
+    return new Pending(this.durability?.nextID() ?? ++this.#lastID, asker, this.#onDeadline)
   }
 
   /**
@@ -122,10 +136,25 @@ export class Delivery {
    * not send learns only that; then it is checked by the engine's protocol. `pending` makes it a request.
    */
   arrive(from: Principal, name: string, mailbox: number, msg: unknown, pending: Pending | undefined, duration: number): void {
-    this.counters.arrived++
     if (pending !== undefined) this.#deadlines.setFrom(pending, this.#scheduler.moment(), duration)
-    const target = this.engines.get(name)
-    const envelope = new Envelope('message', from.id, from, target?.id ?? addressOf(this.#node, name, undefined), mailbox, msg, pending)
+    this.takeIn(this.letterFor(from, name, mailbox, msg, pending))
+  }
+
+  /** A message of another node for an engine of this one. */
+  letterFor(from: Principal, name: string, mailbox: number, msg: unknown, pending?: Pending): Envelope {
+    return new Envelope('message', from.id, from, this.engines.get(name)?.id ?? addressOf(this.#node, name, undefined), mailbox, msg, pending)
+  }
+
+  /** Takes in a message from another node, or one that was stored in an earlier life of this one. */
+  takeIn(envelope: Envelope): void {
+    this.counters.arrived++
+    this.admit(envelope)
+  }
+
+  /** Delivers what is counted already, and is checked only now that its target may be there. */
+  admit(envelope: Envelope): void {
+    const { from, msg, pending } = envelope
+    const target = this.isHere(envelope.sender) ? undefined : this.find(envelope.target)
     if (target === undefined || !target.accepts || !target.knows(from)) return this.#post(envelope)
     try {
       const { refusal } = this.#farAdmission.admit(target.family, msg, pending === undefined ? 'message' : 'request')
@@ -157,6 +186,7 @@ export class Delivery {
   #post(envelope: Envelope): void {
     const target = this.find(envelope.target)
     if (target === undefined) {
+      if (this.durability?.keep(envelope) === true) return
       if (this.isHere(envelope.target)) this.refuse(envelope, 'stopped', 'there is no such engine, or it has stopped')
       else if (this.remote === undefined) this.refuse(envelope, 'unreachable', 'this node has no way to that node')
       else this.remote.post(envelope)
@@ -214,6 +244,11 @@ export class Delivery {
     if (!target.accepts) return
     target.signal(body, first)
     if (target.status === 'running') this.#scheduler.add(target)
+  }
+
+  /** Tells an engine that a timer of its has run out. */
+  readonly onElapse = (timer: Elapsing): void => {
+    this.signal(timer.engine, { on: 'elapsed', timer })
   }
 
   // ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -351,6 +386,7 @@ export class Delivery {
 
   deadLetter(envelope: Envelope, reason: DeadLetterReason, error?: unknown): void {
     this.counters.deadLettered++
+    this.durability?.forget(envelope)
     if (!this.#observation.isOn) return
     const reply = envelope.kind === 'reply'
     const { target } = envelope

@@ -54,6 +54,8 @@ export type SignalBody =
   | { readonly on: 'elapsed'; readonly timer: Elapsing }
   | { readonly on: 'outcome'; readonly run: TaskRun }
   | { readonly on: 'started' }
+  /** Tasks that the last life of its node had under way. */
+  | { readonly on: 'resumed'; readonly runs: readonly TaskRun[] }
   | { readonly on: 'terminated'; readonly engine: EngineID; readonly reason: EndReason }
 
 export class Signal implements Queued {

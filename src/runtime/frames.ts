@@ -8,7 +8,7 @@ import type { EndReason } from '../core/trigger.ts'
 // What travels between nodes, in the order of its fields; `docs/formats.md` has it byte by byte.
 
 /** The version of this format. */
-const VERSION = 1
+const VERSION = 2
 /** The most bytes that a frame may have. */
 export const FRAME_LIMIT = 16 << 20
 /** The most bytes that one item of a frame may have: leaves room for the frame's head. */
@@ -23,8 +23,8 @@ export type Frame =
   | { readonly kind: 'welcome'; readonly boot: string; readonly yours: string }
   /** From who dialed, numbered from 1. */
   | { readonly kind: 'items'; readonly n: number; readonly items: readonly Item[] }
-  /** From who was dialed: all frames up to this number have arrived. */
-  | { readonly kind: 'ack'; readonly n: number }
+  /** From who was dialed: all frames up to this number have arrived, and stored messages up to this number of theirs are stored there too. */
+  | { readonly kind: 'ack'; readonly n: number; readonly stored: number }
 
 /** Names are those of engines on the node that the item is for, or on the one that it is from: EngineIDs are made of them at the other end. */
 export type Item =
@@ -36,6 +36,8 @@ export type Item =
   /** The watcher has ended, or restarts: nothing that it watched until now matters any more. */
   | { readonly kind: 'unwatch'; readonly watcher: string }
   | { readonly kind: 'terminated'; readonly watcher: string; readonly engine: string; readonly reason: EndReason }
+  /** A tell that is stored until it is acknowledged. On one link their numbers follow each other. */
+  | { readonly kind: 'stored'; readonly n: number; readonly to: string; readonly mailbox: number; readonly from: string; readonly msg: unknown }
 
 /** What makes a message a request: the asker's number for it, and how many milliseconds are left to answer. */
 interface Asks {
@@ -64,8 +66,8 @@ export function writeItems(n: number, items: readonly Uint8Array[]): Uint8Array 
   return frame
 }
 
-export function writeAck(n: number): Uint8Array {
-  return packData([3, n])
+export function writeAck(n: number, stored: number): Uint8Array {
+  return packData([3, n, stored])
 }
 
 /** Throws `not-encodable` for what is no data that can travel. */
@@ -77,6 +79,7 @@ export function writeItem(item: Item): Uint8Array {
     case 'watch': return packData([3, item.watcher, item.engine])
     case 'unwatch': return packData([4, item.watcher])
     case 'terminated': return packData([5, item.watcher, item.engine, item.reason])
+    case 'stored': return packData([6, item.n, item.to, item.mailbox, item.from, item.msg])
   }
 }
 
@@ -97,7 +100,7 @@ export function readFrame(bytes: Uint8Array): Frame {
       return fields.all(frame)
     }
     case 2: return { kind: 'items', n: fields.all(fields.whole()), items: items.map(readItem) }
-    case 3: return { kind: 'ack', n: fields.all(fields.whole()) }
+    case 3: return fields.all({ kind: 'ack', n: fields.whole(), stored: fields.whole() })
     default: throw invalid(`there is no frame of kind ${kind}`)
   }
 }
@@ -116,6 +119,7 @@ function readItem(value: unknown): Item {
     case 3: return fields.all({ kind: 'watch', watcher: fields.name(), engine: fields.name() })
     case 4: return fields.all({ kind: 'unwatch', watcher: fields.name() })
     case 5: return fields.all({ kind: 'terminated', watcher: fields.name(), engine: fields.name(), reason: fields.among(REASONS) })
+    case 6: return fields.all({ kind: 'stored', n: fields.whole(), to: fields.name(), mailbox: fields.whole(), from: fields.name(), msg: fields.data() })
     default: throw invalid(`there is no item of kind ${kind}`)
   }
 }

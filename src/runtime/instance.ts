@@ -5,6 +5,7 @@ import { DEFAULT_POLICY } from '../core/supervision.ts'
 import type { Policy } from '../core/supervision.ts'
 import type { MailboxID } from '../core/trigger.ts'
 import { Affairs, NONE } from './affairs.ts'
+import type { EngineRecord } from './engine-record.ts'
 import { Signal } from './envelope.ts'
 import type { Envelope, Item, Principal, SignalBody } from './envelope.ts'
 import { Mailbox, MailboxCluster } from './mailbox.ts'
@@ -69,6 +70,11 @@ export class EngineInstance implements Principal {
   /** The same, to be changed. */
   get own(): Affairs {
     return this.#affairs ??= new Affairs()
+  }
+
+  /** What is stored of it, if it is durable and its node has a store. */
+  get record(): EngineRecord | undefined {
+    return this.#affairs?.record
   }
 
   get policy(): Policy {

@@ -1,4 +1,4 @@
-import { assertData, freezeData, isRecord } from '../core/data.ts'
+import { freezeData, isRecord } from '../core/data.ts'
 import { addressOf } from '../core/engine-id.ts'
 import type { EngineID, NodeID } from '../core/engine-id.ts'
 import type { EngineFamily } from '../core/engine.ts'
@@ -9,11 +9,16 @@ import type { EndReason } from '../core/trigger.ts'
 import { Expiry } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Delivery, DeliveryParts } from './delivery.ts'
+import type { EngineRecord } from './engine-record.ts'
+import type { Envelope } from './envelope.ts'
+import { environmentOf } from './first-environment.ts'
 import { EngineInstance, NOTHING } from './instance.ts'
 import type { Observation } from './observation.ts'
 import type { Pending } from './pending.ts'
 import { affectedBy, judge, Restart } from './restart.ts'
+import { Resumption } from './resumption.ts'
 import type { Scheduler } from './scheduler.ts'
+import type { StoredEngine } from './stored-engine.ts'
 import type { Tasks } from './tasks.ts'
 
 interface Patience {
@@ -27,7 +32,8 @@ interface Patience {
 interface RootEvents {
   /** It runs, or it won't: then `error` says why. Told each time it starts, and when it ends. */
   started(instance: EngineInstance, error: unknown): void
-  ended(instance: EngineInstance): void
+  /** `isGone` unless something of it is stored, by which it can be resumed. */
+  ended(instance: EngineInstance, isGone: boolean): void
 }
 
 /**
@@ -44,6 +50,7 @@ export class Lifecycle {
   readonly #patience: Patience
   readonly #roots: RootEvents
   readonly #freeze: boolean
+  readonly #resumption: Resumption
 
   /** `roots` hears of engines that the host spawned. */
   constructor(parts: DeliveryParts, delivery: Delivery, tasks: Tasks, patience: Patience, roots: RootEvents) {
@@ -56,12 +63,16 @@ export class Lifecycle {
     this.#tasks = tasks
     this.#patience = patience
     this.#roots = roots
+    this.#resumption = new Resumption(parts, delivery, tasks)
   }
 
   /** Registers an engine. It starts on its first turn, before any message. */
-  spawn(name: string, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object, policy: Policy): EngineInstance {
+  spawn(
+    name: string, family: EngineFamily, parent: EngineInstance | undefined, config: unknown, services: object, policy: Policy, record?: EngineRecord,
+  ): EngineInstance {
     if (this.#freeze) freezeData(config)
     const instance = new EngineInstance(self => addressOf(this.#node, name, self), this.#delivery, family, parent, config, services)
+    if (record !== undefined) instance.own.record = record
     if (policy !== instance.policy) instance.own.policy = policy
     this.#delivery.engines.set(name, instance)
     if (parent !== undefined) {
@@ -84,9 +95,7 @@ export class Lifecycle {
     if (instance.affairs.isDown) instance.own.isDown = false
     if (instance.hasRun) this.#noteRestart(instance)
     try {
-      const environment = family.environment(config, { nextChild: instance.affairs.lastChild + 1, restarts: instance.affairs.restarts })
-      if (typeof environment !== 'object' || environment === null) throw new Fault('invalid-definition', 'The first environment must be an object')
-      assertData(environment, 'the first environment')
+      const environment = environmentOf(instance)
       if (this.#freeze) freezeData(environment)
       // Its own code may have stopped it.
       if (!instance.accepts) return
@@ -141,9 +150,37 @@ export class Lifecycle {
     instance.status = 'running'
     instance.hasRun = true
     if (instance.affairs.acquiring !== undefined) instance.own.acquiring = undefined
-    if (instance.parent === undefined) this.#roots.started(instance, undefined)
+    const { record, parent } = instance
+    const tell = () => { if (parent === undefined && instance.accepts) this.#roots.started(instance, undefined) }
+    if (record === undefined) tell()
+    else this.#delivery.durability?.begin(record, instance.environment, tell)
     if (instance.family.started !== undefined) this.#delivery.signal(instance, { on: 'started' }, true)
+    if (instance.affairs.left !== undefined) this.#resume(instance, instance.affairs.left)
     if (instance.hasNext) this.#scheduler.add(instance)
+  }
+
+  /** Has an engine go on with what an earlier life of its node left. */
+  #resume(instance: EngineInstance, left: StoredEngine): void {
+    instance.own.left = undefined
+    for (const child of left.children) {
+      this.deliverStored(this.spawnStored(child.name, child, instance, child.config, instance.services, child.policy), child)
+    }
+    this.#resumption.resume(instance, left)
+  }
+
+  /** Registers an engine of which something is stored: it goes on where its last life ended. */
+  spawnStored(name: string, stored: StoredEngine, parent: EngineInstance | undefined, config: unknown, services: object, policy: Policy): EngineInstance {
+    const instance = this.spawn(name, stored.family, parent, config, services, policy, stored.record)
+    instance.own.lastChild = stored.lastChild
+    if (stored.environment !== undefined) instance.own.kept = stored.environment
+    instance.own.left = stored
+    for (const acquaintance of stored.acquaintances) instance.grant(acquaintance)
+    return instance
+  }
+
+  /** Delivers what was stored for an engine that was just spawned, and then what waited for it. */
+  deliverStored(instance: EngineInstance, stored: StoredEngine, waiting: readonly Envelope[] = []): void {
+    this.#resumption.deliver(instance, stored, waiting)
   }
 
   /** What cannot start ends, unless it had been running: then its new life crashed as it began. */
@@ -178,6 +215,7 @@ export class Lifecycle {
       if (!instance.accepts || instance.status === 'restarting') continue
       instance.status = 'restarting'
       this.#forget(instance)
+      this.#delivery.durability?.dropWork(instance)
       this.#forsake(instance)
       this.#goDown(instance)
     }
@@ -224,7 +262,15 @@ export class Lifecycle {
   }
 
   #stopChildren(instance: EngineInstance): void {
-    for (const child of instance.affairs.children ?? []) this.end(child, 'stopped')
+    const { isForgotten } = instance.affairs
+    // A parent that begins a new life does so without them.
+    for (const child of instance.affairs.children ?? []) this.stop(child, isForgotten || instance.status === 'restarting')
+  }
+
+  /** Ends an engine that was told to, and forgets what is stored of it, if that is told too. */
+  stop(instance: EngineInstance, forgets: boolean): void {
+    if (forgets && instance.record !== undefined && instance.status !== 'ended') instance.own.isForgotten = true
+    this.end(instance, 'stopped')
   }
 
   /** Children first, then what runs outside of steps, then the resource. */
@@ -239,6 +285,8 @@ export class Lifecycle {
     const { resource } = instance.affairs
     instance.own.resource = instance.own.acquiring = instance.own.running = undefined
     instance.own.live = undefined
+    // One whose new life has not begun has none, and keeps that of the life before.
+    if (instance.family.durable !== undefined && instance.hasRun && instance.environment !== NOTHING) instance.own.kept = instance.environment
     instance.environment = NOTHING
     const down = (error?: unknown) => {
       instance.own.isDown = true
@@ -314,10 +362,12 @@ export class Lifecycle {
     const { reason, error = instance.affairs.failure } = instance.affairs.ending ?? { reason: 'stopped' as const }
     instance.status = 'ended'
     const { parent } = instance
-    const { watchers, onEnded } = instance.affairs
+    this.#delivery.durability?.end(instance)
+    const { watchers, onEnded, record, isForgotten } = instance.affairs
+    const isGone = record === undefined || isForgotten
     instance.forget()
     this.#delivery.engines.delete(instance.id.name)
-    if (parent === undefined) this.#roots.ended(instance)
+    if (parent === undefined) this.#roots.ended(instance, isGone)
     else parent.affairs.children?.delete(instance)
     if (this.#observation.isOn) {
       this.#observation.note(this.#scheduler.now(), { kind: 'ended', engine: instance.id, reason, ...(error === undefined ? {} : { error }) })

@@ -14,32 +14,23 @@ import { HostClient } from './client.ts'
 import { parseConfig } from './config.ts'
 import { Deadlines } from './deadlines.ts'
 import { Delivery } from './delivery.ts'
+import { Durability } from './durability.ts'
+import { Journal } from './journal.ts'
+import { endLife } from './life.ts'
+import type { NodeLife } from './life.ts'
+import { loadEngine } from './stored-engine.ts'
+import type { StoredEngine } from './stored-engine.ts'
 import type { Counters, DeliveryParts } from './delivery.ts'
 import type { EngineInstance } from './instance.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { settings } from './node-options.ts'
+import type { NodeOptions } from './node-options.ts'
 import { Observation } from './observation.ts'
 import type { Observer } from './observation.ts'
 import { Peers } from './peers.ts'
 import { Scheduler } from './scheduler.ts'
 import { Steps } from './steps.ts'
 import { Tasks } from './tasks.ts'
-import type { Transport } from '../transports/transport.ts'
-
-/** Settings of a node; times are in milliseconds. */
-export interface NodeOptions {
-  /** How long a request waits for its answer unless told: 30,000. */
-  readonly askDeadline?: number
-  /** How long an engine's `acquire` may take: 30,000. */
-  readonly startDeadline?: number
-  /** How long a stopping engine waits for its tasks, and then for its `release`: 5,000. */
-  readonly releaseDeadline?: number
-  /** The way to other nodes, for this node alone. Without it, every other node is unreachable. */
-  readonly transport?: Transport
-  /** How many messages may wait for a link to one other node: 65,536. One more is a dead letter. It may have sixteen times as many watches. */
-  readonly outbox?: number
-  /** Lets a node with a transport host engines that sign and decrypt with portable code; without it, spawning those is refused there. */
-  readonly portableCrypto?: boolean
-}
 
 /** What computes one scheme. */
 export interface Provider {
@@ -116,10 +107,11 @@ export interface Node extends AsyncDisposable {
   counters(): Counters
   /**
    * Stops one engine that the host spawned, and its children; without one, all, and the node. Resolves when they have ended: an
-   * engine waits at most `releaseDeadline` for its tasks, and again for its `release`. With an engine it rejects with `not-found` for
+   * engine waits at most `releaseDeadline` for its tasks, and again for its `release`. What is stored of a durable engine stays, and `spawn` resumes it under its name; with
+   * `forget`, it goes for good, its children's with it. With an engine it rejects with `not-found` for
    * one that the host did not spawn or that has ended, and with `node-stopped`.
    */
-  stop(engine?: EngineID): Promise<void>
+  stop(engine?: EngineID, options?: { readonly forget?: boolean }): Promise<void>
 }
 
 interface RuntimeParts {
@@ -127,12 +119,18 @@ interface RuntimeParts {
   /** Tells this life of the node from its others: 128 random bits, in hexadecimal. */
   readonly boot: string
   readonly host: Host
+  /** What its earlier lives left in its store: see `beginLife`. */
+  readonly life?: NodeLife
   readonly options?: NodeOptions
   /** Without it, nothing is known of algorithms, and nothing is refused for their sake. */
   readonly cryptography?: Cryptography
   /** Freezes messages and environments, so that an engine that changes one crashes. For tests. */
   readonly freeze?: boolean
 }
+
+/** What is stored waits for its node to come back, however long that takes. */
+const STORED_FOR_A_MESSAGE = 16
+const NO_LIFE: NodeLife = { ids: 0, roots: [], peers: [], out: [] }
 
 /** A node that executes effects on the given host. It knows no engine family, no backend, no algorithm. */
 export class RuntimeNode implements Node {
@@ -152,11 +150,16 @@ export class RuntimeNode implements Node {
   /** Names that engines of the host had; with those of engines that live, all that were ever given to one: none is given twice. */
   readonly #endedNames = new Set<string>()
   readonly #clientNames = new Set<string>()
+  /** Names of engines that are being read from the store. */
+  readonly #loading = new Set<string>()
+  readonly #durability: Durability | undefined
+  /** What its store failed with. */
+  #failure: unknown
   /** What waits for engines of the host to start. */
   readonly #starting = new Map<EngineInstance, (error: unknown) => void>()
   #stopping: Promise<void> | undefined
 
-  constructor({ id, boot, host, options = {}, cryptography, freeze = false }: RuntimeParts) {
+  constructor({ id, boot, host, life = NO_LIFE, options = {}, cryptography, freeze = false }: RuntimeParts) {
     if (!isNodeID(id)) throw new Fault('invalid-argument', 'A NodeID must be the multikey of an Ed25519 public key')
     const { askDeadline, outbox, ...patience } = settings(options)
     const deadlines = new Deadlines(host)
@@ -168,13 +171,19 @@ export class RuntimeNode implements Node {
     })
     const parts: DeliveryParts = { node: id, host, deadlines, observation, scheduler, freeze }
     const delivery = new Delivery(parts)
+    if (options.store !== undefined) {
+      const journal = new Journal(options.store, host, error => this.#fail(error))
+      delivery.durability = this.#durability = new Durability({
+        journal, node: id, life, limit: outbox * STORED_FOR_A_MESSAGE, find: engine => delivery.find(engine), hasRemote: () => delivery.remote !== undefined,
+      })
+    }
     const tasks = new Tasks(deadlines, delivery, scheduler)
     const lifecycle = new Lifecycle(parts, delivery, tasks, patience, {
       started: (root, error) => {
         this.#starting.get(root)?.(error)
         this.#starting.delete(root)
       },
-      ended: root => this.#endedNames.add(root.id.name),
+      ended: ({ id }, isGone) => { if (isGone) this.#endedNames.add(id.name) },
     })
     const steps = new Steps(parts, delivery, lifecycle, tasks, askDeadline, family => this.#assertNative(family))
     this.id = id
@@ -226,8 +235,12 @@ export class RuntimeNode implements Node {
     const parsed = parseConfig(engine, config)
     const known = acquaintances.map(principalID)
     const policy = policyOf(supervision, DEFAULT_POLICY, problem => new Fault('invalid-argument', problem))
-    const instance = this.#lifecycle.spawn(name, engine, undefined, parsed, services, policy)
-    for (const acquaintance of known) instance.grant(acquaintance)
+    const stored = engine.durable === undefined || this.#durability === undefined ? undefined : await this.#load(name, engine, this.#durability)
+    const dormant = stored && this.#durability?.wake(stored.record, engine)
+    const instance = stored === undefined ? this.#lifecycle.spawn(name, engine, undefined, parsed, services, policy)
+      : this.#lifecycle.spawnStored(name, stored, undefined, parsed, services, policy)
+    for (const acquaintance of known) this.#acquaint(instance, acquaintance)
+    if (stored !== undefined) this.#lifecycle.deliverStored(instance, stored, dormant?.waiting)
     await new Promise<void>((resolve, reject) => {
       this.#starting.set(instance, error => {
         if (error === undefined) resolve()
@@ -238,11 +251,19 @@ export class RuntimeNode implements Node {
   }
 
   grant(engine: EngineID, acquaintance: Client | EngineID): void {
-    this.#root(engine).grant(principalID(acquaintance))
+    this.#acquaint(this.#root(engine), principalID(acquaintance))
   }
 
   revoke(engine: EngineID, acquaintance: Client | EngineID): void {
-    this.#root(engine).revoke(principalID(acquaintance))
+    const root = this.#root(engine)
+    const id = principalID(acquaintance)
+    root.revoke(id)
+    if (root.record !== undefined) this.#durability?.revoke(root.record, id)
+  }
+
+  #acquaint(root: EngineInstance, acquaintance: EngineID): void {
+    root.grant(acquaintance)
+    if (root.record !== undefined) this.#durability?.grant(root.record, acquaintance)
   }
 
   observe(observer: Observer): () => void {
@@ -263,12 +284,15 @@ export class RuntimeNode implements Node {
         for (const item of mailbox) if (item.kind !== 'signal') queued++
       }
     }
-    queued += (this.#peers?.queued ?? 0) - deferred
+    queued += (this.#peers?.queued ?? 0) + (this.#durability?.dormant.queued ?? 0) - deferred
     return { ...this.#delivery.counters, queued, deferred, handedToTransport: 0, uncertain: 0, ...this.#peers?.counters }
   }
 
-  async stop(engine?: EngineID): Promise<void> {
-    if (engine !== undefined) return this.#end(this.#root(engine))
+  async stop(engine?: EngineID, options?: { readonly forget?: boolean }): Promise<void> {
+    if (engine !== undefined) {
+      await this.#end(this.#root(engine), options?.forget === true)
+      return this.#durability?.journal.settled()
+    }
     if (this.#stopping === undefined) {
       const { promise, resolve } = Promise.withResolvers<void>()
       // Set first: what stopping calls (release hooks, abort listeners) must find the node closed.
@@ -283,10 +307,34 @@ export class RuntimeNode implements Node {
     await this.stop()
   }
 
+  /** What is stored of an engine of the host; of one that never was, a new one. */
+  async #load(name: string, engine: EngineFamily, { journal }: Durability): Promise<StoredEngine> {
+    this.#loading.add(name)
+    try {
+      await journal.settled()
+      const stored = await loadEngine(journal.store, name, engine)
+      if (stored.changes.length > 0) await journal.store.write(stored.changes)
+      this.#assertOpen()
+      return stored
+    } finally {
+      this.#loading.delete(name)
+    }
+  }
+
+  /** Its store has failed: what its engines did can't be kept, so it does no more. */
+  #fail(error: unknown): void {
+    this.#failure = error
+    void this.stop()
+  }
+
   async #stopAll(): Promise<void> {
+    // What was committed before is told to whoever waits for it.
+    if (this.#durability !== undefined) await this.#durability.journal.settled()
     await Promise.all(Array.from(this.#delivery.engines.values()).filter(isRoot).map(root => this.#end(root)))
     for (const client of this.#clients.values()) client.close()
     await this.#peers?.stop()
+    await this.#durability?.journal.settled()
+    if (this.#durability !== undefined) endLife(this.#durability.journal.store)
     this.#parts.deadlines.clear()
     this.#parts.observation.flush()
   }
@@ -303,13 +351,13 @@ export class RuntimeNode implements Node {
 
   /** Whether an engine of the host has or had that name. */
   #wasGiven(name: string): boolean {
-    return this.#delivery.engines.has(name) || this.#endedNames.has(name)
+    return this.#delivery.engines.has(name) || this.#endedNames.has(name) || this.#loading.has(name)
   }
 
-  #end(root: EngineInstance): Promise<void> {
+  #end(root: EngineInstance, forgets = false): Promise<void> {
     return new Promise(resolve => {
       ;(root.own.onEnded ??= []).push(resolve)
-      this.#lifecycle.end(root, 'stopped')
+      this.#lifecycle.stop(root, forgets)
     })
   }
 
@@ -321,6 +369,7 @@ export class RuntimeNode implements Node {
   }
 
   #assertOpen(): void {
+    if (this.#failure !== undefined) throw new Fault('node-stopped', 'This node has stopped, since its store failed: see the cause. Open the store anew, and make another with createNode()', { cause: this.#failure })
     if (this.#stopping !== undefined) throw new Fault('node-stopped', 'This node has stopped. Make another with createNode()')
   }
 }
@@ -336,22 +385,6 @@ interface AnySpawnOptions {
   readonly services?: object
   readonly acquaintances?: readonly (Client | EngineID)[]
   readonly supervision?: Supervision
-}
-
-function settings({ askDeadline = 30_000, startDeadline = 30_000, releaseDeadline = 5_000, outbox = 65_536, transport }: NodeOptions) {
-  for (const [name, value] of Object.entries({ askDeadline, startDeadline, releaseDeadline })) {
-    if (!(value > 0 && value < Infinity)) throw new Fault('invalid-argument', `${name} must be a positive number of milliseconds, not ${value}`)
-  }
-  if (!Number.isSafeInteger(outbox) || outbox < 1) throw new Fault('invalid-argument', `outbox must be a whole number from 1, not ${outbox}`)
-  if (transport !== undefined && !isTransport(transport)) {
-    throw new Fault('invalid-argument', 'transport must be an object with the functions open, dial and close, such as memoryNetwork().transport(). Without other nodes, leave it out')
-  }
-  return { askDeadline, startDeadline, releaseDeadline, outbox }
-}
-
-function isTransport(value: unknown): value is Transport {
-  if (typeof value !== 'object' || value === null) return false
-  return ['open', 'dial', 'close'].every(name => typeof Reflect.get(value, name) === 'function')
 }
 
 function principalID(principal: Client | EngineID): EngineID {

@@ -144,7 +144,7 @@ export type Observed = ObservedMessage | ObservedStep | ObservedEmission | Obser
 /** Called between steps, with one event at a time, in the order things happened. What it answers is not looked at. */
 export type Observer = (event: Observed) => void
 
-type Unnumbered<E> = E extends Event ? Omit<E, keyof Event> : never
+export type Unnumbered<E> = E extends Event ? Omit<E, keyof Event> : never
 
 /** Gathers what a step did and tells observers after its commit, in order. Costs one comparison while nobody listens. */
 export class Observation {

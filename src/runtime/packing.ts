@@ -28,11 +28,15 @@ export class Packing {
     this.#parts = parts
   }
 
-  /** Takes from the outbox what fits into one frame, and how many of it are messages. Nothing, if nothing there is to be sent any more. */
-  next(): { readonly items: readonly Uint8Array[]; readonly messages: number } {
+  /**
+   * Takes from the outbox what fits into one frame: how many of it are messages, and the highest number of those that are stored. Nothing, if nothing there is
+   * to be sent any more.
+   */
+  next(): { readonly items: readonly Uint8Array[]; readonly messages: number; readonly stored: number } {
     const items: Uint8Array[] = []
     let size = 0
     let messages = 0
+    let stored = 0
     let count = 0
     for (let entry = this.#outbox.at(0); entry !== undefined && items.length < ITEMS_LIMIT && size < COALESCED; entry = this.#outbox.at(++count)) {
       const bytes = this.#write(entry)
@@ -41,10 +45,11 @@ export class Packing {
       items.push(bytes)
       size += bytes.length
       if (isMessage(entry)) messages++
+      if (entry.kind === 'stored') stored = entry.n
       if (entry.kind === 'watch') entry.watch.isSent = true
     }
     this.#outbox.take(count)
-    return { items, messages }
+    return { items, messages, stored }
   }
 
   /** The bytes of what is to be sent, if it still is and can be. */
@@ -72,6 +77,10 @@ export class Packing {
         }
         const asks = pending && { id: pending.id, left: Math.max(1, Math.ceil(dueOf(pending) - this.#parts.host.now())) }
         return { kind: 'message', to: target.name, mailbox, from: envelope.from.id.name, msg, asks }
+      }
+      case 'stored': {
+        const { n, envelope: { target, mailbox, sender, msg } } = entry
+        return { kind: 'stored', n, to: target.name, mailbox, from: sender.name, msg }
       }
       case 'reply': {
         const { to, from, response } = entry

@@ -13,6 +13,8 @@ import { Outbox } from './outbox.ts'
 import type { Outgoing } from './outbox.ts'
 import { Packing } from './packing.ts'
 import type { Pending } from './pending.ts'
+import { Reception } from './reception.ts'
+import { Redial } from './redial.ts'
 import { RemoteAsker } from './remote-asker.ts'
 import type { AnswerCarrier } from './remote-asker.ts'
 import { Listener, Speaker } from './session.ts'
@@ -50,6 +52,9 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
   readonly #watches = new Watches()
   readonly #packing: Packing
   readonly #watched = new Watched()
+  readonly #reception: Reception
+  /** For what is stored: all else is given up when no link can be had. */
+  readonly #redial: Redial
   /** Its last known boot epoch. */
   #boot: string | undefined
   #isDialing = false
@@ -64,6 +69,8 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
     this.id = id
     this.#parts = parts
     this.#packing = new Packing(this.outbox, this.#watches, parts)
+    this.#reception = new Reception(id, parts.delivery)
+    this.#redial = new Redial(parts.host, parts.deadlines, () => this.#flush())
   }
 
   /** How many notices may wait, and how many watches it may have here. Each request of a stranger may cause one: it must not send without hearing. */
@@ -73,7 +80,8 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
 
   /** Whether nothing would be missed if this node forgot it. */
   get isIdle(): boolean {
-    return this.#speaker === undefined && this.#listener === undefined && !this.#isDialing && this.outbox.isEmpty && this.asks.size === 0
+    return this.#speaker === undefined && this.#listener === undefined && !this.#isDialing && this.outbox.isEmpty && this.outbox.stored === 0
+      && this.asks.size === 0 && this.#reception.isIdle
   }
 
   // ── to that node ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -91,6 +99,17 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
       this.asks.set(pending.id, pending)
     }
     this.#push({ kind: 'message', envelope })
+  }
+
+  /** Says what is stored, until that node has acknowledged it. */
+  postStored(n: number, envelope: Envelope): void {
+    this.#push({ kind: 'stored', n, envelope })
+  }
+
+  /** As {@link postStored}, for what an earlier life of this node may have said already. */
+  postAgain(n: number, envelope: Envelope): void {
+    this.outbox.pushAgain(n, envelope)
+    this.#flushSoon()
   }
 
   watch(watcher: EngineInstance, engine: EngineID): void {
@@ -151,11 +170,11 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
   #speak(speaker: Speaker): void {
     const { host, counters } = this.#parts
     const end = host.now() + host.slice
-    while (speaker.isOpen && speaker.isWritable && !this.outbox.isEmpty && !this.#isResting) {
-      const { items, messages } = this.#packing.next()
+    while (speaker.isOpen && speaker.isWritable && !this.outbox.isEmpty && !this.outbox.isHeldUp && !this.#isResting) {
+      const { items, messages, stored } = this.#packing.next()
       if (items.length === 0) continue
       counters.handedToTransport += messages
-      speaker.send(items, messages)
+      speaker.send(items, messages, stored)
       if (host.now() > end && !this.#isStopped) this.#rest()
     }
   }
@@ -215,8 +234,26 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
     this.#speak(speaker)
   }
 
+  acknowledged(speaker: Speaker, stored: number): void {
+    const { counters, delivery } = this.#parts
+    const done = this.outbox.acknowledge(stored)
+    if (done === undefined) return speaker.fail('it acknowledged what was not sent')
+    if (done.length === 0) return
+    counters.handedToTransport += done.length
+    delivery.durability?.acknowledged(this.id, done)
+    this.#redial.reset()
+    this.#speak(speaker)
+  }
+
   greeted(listener: Listener): void {
     this.#know(listener.boot)
+    // What is stored waits for a link: that node can be reached again.
+    if (this.outbox.stored > 0) this.#flushSoon()
+  }
+
+  /** The number up to which all that it has stored is stored here. */
+  get stored(): number {
+    return this.#reception.stored
   }
 
   lost(session: Speaker | Listener, reason: string): void {
@@ -243,6 +280,7 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
     this.#parts.counters.uncertain += this.#speaker.uncertain
     this.#speaker.close()
     this.#speaker = undefined
+    this.outbox.takeBack()
   }
 
   /**
@@ -257,10 +295,16 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
     this.#fail([...this.asks.values()].filter(pending => !unsent.has(pending)), reason)
     this.#terminate(isSent => isSent)
     this.#abandon(kept)
-    if (!this.outbox.isEmpty) this.#flushSoon()
+    if (this.outbox.isPressing) this.#flushSoon()
+    else this.#sayStoredLater()
   }
 
-  /** No link can be had: nothing is kept for it. */
+  /** What is stored goes by the next link, and there will be one. */
+  #sayStoredLater(): void {
+    if (this.outbox.stored > 0 && !this.#isStopped) this.#redial.later()
+  }
+
+  /** No link can be had: nothing is kept for it but what is stored. */
   #giveUp(reason: string): void {
     this.#silence()
     this.#parts.observe(this.id, 'unreachable', this.#boot, reason)
@@ -270,6 +314,7 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
     this.#terminate(() => true)
     // Whoever waits there for an answer finds out by the loss of the other link.
     if (this.#owed.size > 0 || this.#watched.size > 0 || entries.some(({ kind }) => kind === 'reply' || kind === 'notice')) this.#abandon(undefined)
+    this.#sayStoredLater()
   }
 
   #drop(entries: readonly Outgoing[], reason: string): void {
@@ -306,6 +351,7 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
   stop(): void {
     this.#isStopped = true
     this.#isResting = false
+    this.#redial.stop()
     if (this.#speaker !== undefined) this.#speak(this.#speaker)
     this.#silence()
     this.#drop(this.outbox.empty(), 'this node has stopped')
@@ -317,6 +363,11 @@ export class Peer implements SpeakerEvents, ListenerEvents, AnswerCarrier {
   // ── from that node ───────────────────────────────────────────────────────────────────────────────────────────
 
   arrived(item: Item, listener: Listener): void {
+    if (item.kind === 'stored') this.#reception.takeStored(item, listener, () => this.#listener?.acknowledgeSoon())
+    else this.#reception.take(() => this.#hear(item, listener), listener)
+  }
+
+  #hear(item: Exclude<Item, { readonly kind: 'stored' }>, listener: Listener): void {
     const { delivery, boot, node } = this.#parts
     switch (item.kind) {
       case 'message': return this.#message(item, listener)

@@ -1,5 +1,6 @@
 import { engineIDOf, isEngineName, isNodeID } from '../core/engine-id.ts'
 import type { EngineID, NodeID } from '../core/engine-id.ts'
+import { isPromise } from '../core/promise.ts'
 import type { EndReason } from '../core/trigger.ts'
 import type { Link, LinkEvents, Transport, TransportEvents } from '../transports/transport.ts'
 import type { DeliveryParts, Delivery } from './delivery.ts'
@@ -36,20 +37,34 @@ export class Peers implements Remote, TransportEvents {
   /** How many messages wait for a link. */
   get queued(): number {
     let queued = 0
-    for (const { outbox } of this.#peers.values()) queued += outbox.messages
+    for (const { outbox } of this.#peers.values()) queued += outbox.messages + outbox.stored
     return queued
   }
 
   // ── for this node ────────────────────────────────────────────────────────────────────────────────────────────
 
   open(): void | Promise<void> {
-    return this.#parts.transport.open(this.#parts.node, this)
+    const opening = this.#parts.transport.open(this.#parts.node, this)
+    if (isPromise(opening)) return opening.then(() => this.#takeUp())
+    this.#takeUp()
+  }
+
+  /** Goes on with what earlier lives of this node have stored for others. */
+  #takeUp(): void {
+    const { delivery } = this.#parts
+    for (const { node, n, envelope } of delivery.durability?.correspondence.takeUp() ?? []) {
+      delivery.counters.arrived++
+      this.#peer(node).postAgain(n, envelope)
+    }
   }
 
   post(envelope: Envelope): void {
     const { delivery } = this.#parts
     const { sender, from, target: { node, name }, mailbox, msg, pending } = envelope
     if (this.#isClosed) return delivery.refuse(envelope, 'unreachable', 'this node has stopped')
+    const letter = delivery.durability?.correspondence.post(envelope)
+    if (letter === 'refused') return delivery.deadLetter(envelope, 'outbox-full')
+    if (letter !== undefined) return this.#peer(letter.node).postStored(letter.n, letter.envelope)
     if (node === null || !isNodeID(node)) return delivery.refuse(envelope, 'unreachable', 'there is no such node')
     if (!isEngineName(name)) return delivery.refuse(envelope, 'stopped', 'there is no such engine')
     // With a target of its own: its sender may change the one it made.

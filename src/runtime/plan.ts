@@ -7,6 +7,7 @@ import type { EngineFamily } from '../core/engine.ts'
 import { policyOf } from '../core/supervision.ts'
 import type { Policy } from '../core/supervision.ts'
 import { isPromise } from '../core/promise.ts'
+import type { MissedTicks } from '../core/effect.ts'
 import type { MailboxID } from '../core/trigger.ts'
 import { parseConfig } from './config.ts'
 import { Envelope, nameOf } from './envelope.ts'
@@ -25,12 +26,12 @@ export type Outgoing =
   | { readonly kind: 'forward'; readonly to: EngineID; readonly mailbox: MailboxID }
   | { readonly kind: 'request'; readonly to: EngineID; readonly mailbox: MailboxID; readonly msg: unknown; readonly key: string; readonly deadline: number | undefined }
 
-interface Spawning { readonly family: EngineFamily; readonly as: EngineID; readonly n: number; readonly config: unknown; readonly policy: Policy }
-interface Granting { readonly effect: 'grant' | 'revoke'; readonly child: EngineID; readonly acquaintance: EngineID }
+export interface Spawning { readonly family: EngineFamily; readonly as: EngineID; readonly n: number; readonly config: unknown; readonly policy: Policy }
+export interface Granting { readonly effect: 'grant' | 'revoke'; readonly child: EngineID; readonly acquaintance: EngineID }
 /** What comes back to the engine as a signal. */
 export type Starting =
   | { readonly effect: 'watch'; readonly engine: EngineID }
-  | { readonly effect: 'timer'; readonly handle: string; readonly after: number }
+  | { readonly effect: 'timer'; readonly handle: string; readonly after: number; readonly every: number | undefined; readonly missed: MissedTicks }
   | { readonly effect: 'cancel'; readonly handle: string }
 interface TaskStart { readonly name: string; readonly key: string; readonly input: unknown; readonly deadline: number | undefined }
 
@@ -54,6 +55,8 @@ interface Fields {
   readonly acquaintance?: unknown
   readonly handle?: unknown
   readonly after?: unknown
+  readonly every?: unknown
+  readonly missed?: unknown
   readonly task?: unknown
   readonly input?: unknown
   readonly state?: unknown
@@ -215,9 +218,11 @@ export class StepPlan implements Gatherer {
         this.grants.push({ effect: effect.effect, child: this.#child(effect.child, effect.effect), acquaintance: engine(effect.acquaintance, effect.effect) })
         return
       case 'timer': {
-        const { after } = effect
+        const { after, every, missed = 'fire-once' } = effect
         if (typeof after !== 'number' || !(after >= 0 && after < Infinity)) throw invalid('timer: "after" must be a number of milliseconds from 0')
-        this.starts.push({ effect: 'timer', handle: handle(effect.handle, family), after })
+        if (every !== undefined && !(typeof every === 'number' && every > 0 && every < Infinity)) throw invalid('timer: "every" must be a positive number of milliseconds')
+        if (missed !== 'fire-once' && missed !== 'skip' && missed !== 'catch-up') throw invalid('timer: "missed" must be "fire-once", "skip" or "catch-up"')
+        this.starts.push({ effect: 'timer', handle: handle(effect.handle, family), after, every, missed })
         return
       }
       case 'cancel':

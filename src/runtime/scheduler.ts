@@ -171,5 +171,5 @@ export class Scheduler {
 }
 
 function canStep(instance: EngineInstance): boolean {
-  return instance.status === 'spawned' || (instance.status === 'running' && instance.hasNext)
+  return instance.status === 'spawned' || (instance.status === 'running' && instance.hasNext && !instance.affairs.isHalted)
 }

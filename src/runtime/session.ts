@@ -118,6 +118,8 @@ abstract class Session implements LinkEvents {
 export interface SpeakerEvents {
   opened(speaker: Speaker): void
   writable(speaker: Speaker): void
+  /** The other node has stored all of this one's stored messages up to that number. */
+  acknowledged(speaker: Speaker, stored: number): void
   lost(speaker: Speaker, reason: string): void
 }
 
@@ -127,8 +129,11 @@ export class Speaker extends Session {
   isWritable = true
   readonly #events: SpeakerEvents
   #lastSent = 0
-  /** How many messages are in each frame that was sent and not acknowledged, the oldest first. */
-  readonly #unacknowledged: { readonly n: number; readonly messages: number }[] = []
+  /**
+   * How many messages are in each frame that was sent and not acknowledged, and the highest number of those in it that are stored, the oldest first. One
+   * with stored messages is done with when these are acknowledged too.
+   */
+  readonly #unacknowledged: { readonly n: number; messages: number; readonly stored: number }[] = []
 
   constructor(link: Link, parts: SessionParts, events: SpeakerEvents) {
     super(link, parts)
@@ -145,11 +150,11 @@ export class Speaker extends Session {
     return this.#unacknowledged.reduce((sum, { messages }) => sum + messages, 0)
   }
 
-  /** Sends a frame of these items, so many of which are messages. */
-  send(items: readonly Uint8Array[], messages: number): void {
+  /** Sends a frame of these items, so many of which are messages; the last that is stored has that number. */
+  send(items: readonly Uint8Array[], messages: number, stored: number): void {
     const n = ++this.#lastSent
     if (this.#unacknowledged.length === 0) this.waitFor('acknowledge a frame')
-    this.#unacknowledged.push({ n, messages })
+    this.#unacknowledged.push({ n, messages, stored })
     this.isWritable = this.say(writeItems(n, items))
   }
 
@@ -168,15 +173,24 @@ export class Speaker extends Session {
       this.greetedBy(frame.boot)
       this.#events.opened(this)
     } else if (frame.kind === 'ack' && this.boot !== undefined && frame.n <= this.#lastSent) {
-      const left = this.#unacknowledged.findIndex(({ n }) => n > frame.n)
-      // One that the transport repeats acknowledges nothing.
-      if (left === 0 || this.#unacknowledged.length === 0) return
-      this.#unacknowledged.splice(0, left < 0 ? this.#unacknowledged.length : left)
-      this.waitNoMore()
-      if (this.#unacknowledged.length > 0) this.waitFor('acknowledge a frame')
+      this.#acknowledged(frame)
+      if (frame.stored > 0) this.#events.acknowledged(this, frame.stored)
     } else {
       this.fail(frame.kind === 'ack' ? 'it acknowledged what was not sent' : `it has no right to a ${frame.kind} on this link`)
     }
+  }
+
+  #acknowledged({ n, stored }: { readonly n: number; readonly stored: number }): void {
+    for (const frame of this.#unacknowledged) {
+      if (frame.n > n) break
+      frame.messages = 0
+    }
+    const left = this.#unacknowledged.findIndex(frame => frame.n > n || frame.stored > stored)
+    // One that the transport repeats acknowledges nothing.
+    if (left === 0 || this.#unacknowledged.length === 0) return
+    this.#unacknowledged.splice(0, left < 0 ? this.#unacknowledged.length : left)
+    this.waitNoMore()
+    if (this.#unacknowledged.length > 0) this.waitFor('acknowledge a frame')
   }
 
   lost(reason: string): void {
@@ -186,6 +200,8 @@ export class Speaker extends Session {
 
 /** What a peer hears of the link by which it was dialed. */
 export interface ListenerEvents {
+  /** The number of the last stored message of the other node that is stored here too. */
+  readonly stored: number
   greeted(listener: Listener): void
   arrived(item: Item, listener: Listener): void
   lost(listener: Listener, reason: string): void
@@ -193,6 +209,8 @@ export interface ListenerEvents {
 
 /** The end of a link that was dialed: it hears, and says what has arrived. */
 export class Listener extends Session {
+  /** The number of the last stored message that came by this link. */
+  lastStored: number | undefined = undefined
   readonly #events: ListenerEvents
   #lastHeard = 0
   #isAckDue = false
@@ -217,7 +235,7 @@ export class Listener extends Session {
       this.#events.greeted(this)
     } else if (frame.kind === 'items' && this.boot !== undefined) {
       if (frame.n > this.#lastHeard + 1) return this.fail(`of its frames, ${this.#lastHeard + 1} is missing`)
-      this.#acknowledgeSoon()
+      this.acknowledgeSoon()
       // One that came before: the transport repeats itself.
       if (frame.n <= this.#lastHeard) return
       this.#lastHeard = frame.n
@@ -234,8 +252,8 @@ export class Listener extends Session {
     this.#events.lost(this, reason)
   }
 
-  #acknowledgeSoon(): void {
-    if (this.#isAckDue) return
+  acknowledgeSoon(): void {
+    if (this.#isAckDue || !this.isOpen) return
     this.#isAckDue = true
     this.parts.host.soon(() => { if (this.#isWritable) this.#acknowledge() })
   }
@@ -243,6 +261,6 @@ export class Listener extends Session {
   #acknowledge(): void {
     if (this.isClosed) return
     this.#isAckDue = false
-    this.#isWritable = this.say(writeAck(this.#lastHeard))
+    this.#isWritable = this.say(writeAck(this.#lastHeard, this.#events.stored))
   }
 }

@@ -11,12 +11,32 @@ import type { EngineFamily } from '../core/engine.ts'
 import type { EngineInstance } from './instance.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { SHOWN, visible } from './observation.ts'
-import type { Observation, ObservedStep } from './observation.ts'
+import type { Observation, ObservedStep, Unnumbered } from './observation.ts'
 import { StepPlan } from './plan.ts'
-import type { Outgoing, Starting } from './plan.ts'
+import type { Granting, Outgoing, Spawning, Starting } from './plan.ts'
+import type { Pending } from './pending.ts'
+import type { Change } from '../stores/store.ts'
+import type { Durability } from './durability.ts'
+import { timerRow } from './durability.ts'
+import type { Deed, EngineRecord } from './engine-record.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { Tasks } from './tasks.ts'
+import type { TaskRun, Tasks } from './tasks.ts'
 import { Elapsing } from './timers.ts'
+
+const NONE: readonly Change[] = []
+
+/** What a step of a durable engine does when it is stored. */
+interface HeldStep {
+  /** How often the engine had restarted. */
+  readonly life: number
+  readonly observed: Unnumbered<ObservedStep> | undefined
+  readonly spawns: readonly (Spawning & { readonly record: EngineRecord | undefined })[]
+  readonly grants: readonly Granting[]
+  readonly messages: readonly (Envelope | Outgoing & { readonly pending?: Pending })[]
+  readonly watches: readonly Starting[]
+  readonly runs: readonly TaskRun[]
+  readonly stops: readonly (EngineID | undefined)[]
+}
 
 /** Takes steps: one item of a mailbox, the rules for it, and their effects, all or none. */
 export class Steps {
@@ -28,9 +48,10 @@ export class Steps {
   readonly #tasks: Tasks
   readonly #freeze: boolean
   readonly #askDeadline: number
+  readonly #durability: Durability | undefined
   /** What the step that is being taken will do. */
   readonly #plan: StepPlan
-  /** Requests that were told, not asked, are numbered below zero: nobody waits for their answer, and none is another's. */
+  /** Requests that were told, not asked, are numbered below zero: nobody waits for their answer, and none is another's, in any life of the node. */
   #lastUnasked = 0
 
   constructor(parts: DeliveryParts, delivery: Delivery, lifecycle: Lifecycle, tasks: Tasks, askDeadline: number, assertMayHost: (family: EngineFamily) => void) {
@@ -39,6 +60,7 @@ export class Steps {
     this.#scheduler = parts.scheduler
     this.#freeze = parts.freeze
     this.#plan = new StepPlan(parts.freeze, assertMayHost)
+    this.#durability = delivery.durability
     this.#delivery = delivery
     this.#lifecycle = lifecycle
     this.#tasks = tasks
@@ -50,7 +72,7 @@ export class Steps {
     if (instance.status === 'spawned') {
       this.#lifecycle.start(instance)
     } else if (instance.status === 'running') {
-      const item = instance.take()
+      const item = instance.affairs.isHalted ? undefined : instance.take()
       if (item === undefined) return
       if (item.kind === 'signal') this.#signal(instance, item.body)
       else if (item.kind === 'message') this.#message(instance, item)
@@ -75,7 +97,7 @@ export class Steps {
     if (!entry.isRequest) {
       this.#take(instance, entry.rules, 'message', entry.name, { self, time, sender, msg, mailbox, mailboxState }, envelope)
     } else {
-      const id = pending?.id ?? --this.#lastUnasked
+      const id = pending?.id ?? -(this.#durability?.nextID() ?? ++this.#lastUnasked)
       this.#take(instance, entry.rules, 'message', entry.name, { self, time, sender, msg, mailbox, mailboxState, replyTo: { sender, id } }, envelope, id)
     }
   }
@@ -84,8 +106,7 @@ export class Steps {
     const key = envelope.pending?.asker.key ?? ''
     instance.affairs.asks?.delete(key)
     const rules = instance.family.answers.get(nameIn(key))
-    if (rules === undefined) return this.#unhandled(envelope)
-    this.#take(instance, rules, 'answer', key, { self: instance.id, time: this.#scheduler.time, key, reply: envelope.msg }, envelope)
+    this.#take(instance, rules, 'answer', key, { self: instance.id, time: this.#scheduler.time, key, reply: envelope.msg }, envelope, undefined, { ended: ['ask', key] })
   }
 
   #signal(instance: EngineInstance, body: SignalBody): void {
@@ -95,7 +116,7 @@ export class Steps {
       case 'unanswered': {
         const { key } = body.pending.asker
         instance.affairs.asks?.delete(key)
-        this.#take(instance, family.answers.get(nameIn(key)), 'answer', key, { self, time, key, failure: body.failure })
+        this.#take(instance, family.answers.get(nameIn(key)), 'answer', key, { self, time, key, failure: body.failure }, undefined, undefined, { ended: ['ask', key] })
         return
       }
       case 'elapsed': {
@@ -103,15 +124,16 @@ export class Steps {
         // Cancelled or set anew while the signal waited.
         const { timers } = instance.affairs
         if (timers?.get(handle) !== body.timer) return
-        timers.delete(handle)
-        this.#take(instance, family.timers.get(nameIn(handle)), 'timer', handle, { self, time, handle })
+        const next = this.#goOn(body.timer)
+        if (next === undefined) timers.delete(handle)
+        this.#take(instance, family.timers.get(nameIn(handle)), 'timer', handle, { self, time, handle }, undefined, undefined, next ?? { ended: ['timer', handle] })
         return
       }
       case 'outcome': {
         const { key, input, name, end } = body.run
         instance.affairs.tasks?.delete(key)
         const trigger = end?.outcome === 'done' ? { self, time, key, input, outcome: end.outcome, output: end.output } : { self, time, key, input, ...end }
-        const isHeard = this.#take(instance, family.outcomes.get(name), 'outcome', name, trigger)
+        const isHeard = this.#take(instance, family.outcomes.get(name), 'outcome', name, trigger, undefined, undefined, { ended: ['task', key] })
         if (!isHeard) body.run.controller?.abort()
         return
       }
@@ -120,44 +142,64 @@ export class Steps {
         return
       case 'terminated':
         this.#take(instance, family.terminated, 'terminated', body.engine.name, { self, time, engine: body.engine, reason: body.reason })
+        return
+      case 'resumed':
+        this.#tasks.start(body.runs)
     }
   }
 
+  /** Sets a timer that runs out again for the next time, and answers what is stored of it. */
+  #goOn(timer: Elapsing): Deed | undefined {
+    const now = this.#scheduler.refresh()
+    if (!timer.goOn(now)) return undefined
+    this.#deadlines.set(timer, now, Math.max(0, timer.due - now))
+    return timerRow(timer)
+  }
+
   /**
-   * Runs the rules, and commits what they say. `envelope` is the message being handled, if it is one. Answers whether there was
-   * a step: not when no rule wanted it, and not when it crashed.
+   * Runs the rules, and commits what they say. `envelope` is the message being handled, if it is one; `done` is what the store is to be told of
+   * what the step is for. Answers whether there was a step: not when no rule wanted it, and not when it crashed.
    */
   #take(
     instance: EngineInstance, rules: RuleTree | undefined, on: ObservedStep['on'], name: string, trigger: object, envelope?: Envelope, request?: number,
+    done?: Deed,
   ): boolean {
     const trace: string[] | undefined = this.#observation.isOn ? [] : undefined
     const plan = this.#plan
+    const { record } = instance
+    let changes: readonly Change[] = NONE
     if (this.#freeze) Object.freeze(trigger)
     try {
       plan.begin(instance, envelope !== undefined && envelope.kind === 'message', request)
       if (rules === undefined || !evaluate(rules, trigger, instance.config, plan, trace)) {
         if (envelope !== undefined) this.#unhandled(envelope)
+        if (record !== undefined) this.#durability?.forgo(record, done)
         plan.clear()
         return false
       }
       plan.finish()
+      if (record !== undefined) changes = this.#durability?.step(record, plan, done, envelope, this.#scheduler.refresh()) ?? NONE
     } catch (thrown) {
       const error = located(thrown, rules)
       plan.clear()
       if (envelope !== undefined) this.#delivery.deadLetter(envelope, 'crashed', error)
-      this.#lifecycle.crash(instance, error)
+      if (record === undefined) this.#lifecycle.crash(instance, error)
+      else this.#crashDurably(instance, error)
       return false
     }
     if (envelope !== undefined) this.#settle(instance, envelope, plan.deferral)
     instance.environment = plan.environment
-    if (trace !== undefined) {
-      this.#observation.note(this.#scheduler.now(), {
-        kind: 'step', engine: instance.id, on, trigger: name, rules: Object.freeze(trace.filter(rule => rule !== '')),
-        ...plan.deferral === undefined ? {} : { deferred: plan.deferral },
-      })
+    const observed: Unnumbered<ObservedStep> | undefined = trace && {
+      kind: 'step', engine: instance.id, on, trigger: name, rules: Object.freeze(trace.filter(rule => rule !== '')),
+      ...plan.deferral === undefined ? {} : { deferred: plan.deferral },
     }
     try {
-      this.#commit(instance, plan, envelope)
+      if (record !== undefined) {
+        this.#commitDurably(instance, record, plan, envelope, changes, observed)
+      } else {
+        if (observed !== undefined) this.#observation.note(this.#scheduler.now(), observed)
+        this.#commit(instance, plan, envelope)
+      }
     } finally {
       plan.clear()
     }
@@ -193,16 +235,110 @@ export class Steps {
 
   /** What comes before the messages of a step. */
   #prepare(instance: EngineInstance, plan: StepPlan): void {
-    for (const { mailbox, state } of plan.mailboxStates) {
-      if (this.#freeze) freezeData(state)
-      instance.updateMailbox(mailbox, state)
-    }
-    for (const key of plan.releases) instance.release(key)
+    this.#updateMailboxes(instance, plan)
     for (const { family, as, n, config, policy } of plan.spawns) {
       instance.own.lastChild = n
       this.#lifecycle.spawn(as.name, family, instance, config, instance.services, policy)
     }
     for (const { effect, child, acquaintance } of plan.grants) this.#delivery.find(child)?.[effect](acquaintance)
+  }
+
+  #updateMailboxes(instance: EngineInstance, plan: StepPlan): void {
+    for (const { mailbox, state } of plan.mailboxStates) {
+      if (this.#freeze) freezeData(state)
+      instance.updateMailbox(mailbox, state)
+    }
+    for (const key of plan.releases) instance.release(key)
+  }
+
+  // ── durable engines ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Writes what a step changed. What the engine itself goes on with is there at once: it may be ahead of the store. All that others could see,
+   * or that can't be taken back, is held back until the step is stored, in order.
+   */
+  #commitDurably(
+    instance: EngineInstance, record: EngineRecord, plan: StepPlan, envelope: Envelope | undefined, changes: readonly Change[], observed: Unnumbered<ObservedStep> | undefined,
+  ): void {
+    this.#updateMailboxes(instance, plan)
+    if (envelope?.pending !== undefined && envelope.kind === 'message' && !plan.isGone) this.#delivery.await(envelope.pending)
+    const last = plan.spawns.at(-1)
+    if (last !== undefined) instance.own.lastChild = last.n
+    for (const starting of plan.starts) if (starting.effect !== 'watch') this.#start(instance, starting)
+    if (plan.stops.includes(undefined)) instance.own.isHalted = true
+    for (const child of plan.stops) this.#doom(instance, child)
+    const stops = [...plan.stops]
+    const held: HeldStep = {
+      life: instance.affairs.restarts,
+      observed,
+      spawns: plan.spawns.map(spawning => ({ ...spawning, record: record.children.get(spawning.as.name) })),
+      grants: [...plan.grants],
+      messages: plan.messages.map(message => message.kind === 'request' ? { ...message, pending: this.#expect(instance, message.key) } : message),
+      watches: plan.starts.filter(({ effect }) => effect === 'watch'),
+      runs: plan.tasks.map(({ name, key, input, deadline }) => this.#tasks.create(instance, name, key, input, deadline)),
+      stops,
+    }
+    record.held++
+    const letGo = () => {
+      record.held--
+      this.#letGo(instance, held, envelope)
+    }
+    const all = stops.length === 0 ? changes : [...changes, ...this.#durability?.stopped(instance, stops) ?? NONE]
+    if (all.length === 0 && record.held === 1 && !record.isOver) letGo()
+    else this.#durability?.journal.commit(all, letGo)
+  }
+
+  /** Has an engine forgotten that a step stops: that is stored with the step, whatever ends it before that is carried out. */
+  #doom(instance: EngineInstance, child: EngineID | undefined): void {
+    const target = child === undefined ? instance : this.#delivery.find(child)
+    if (target?.record !== undefined) target.own.isForgotten = true
+  }
+
+  /** Carries out what was held back. The engine may have begun another life, or ended: then what was said is said, and nothing is begun. */
+  #letGo(instance: EngineInstance, held: HeldStep, envelope: Envelope | undefined): void {
+    const { life, observed, spawns, grants, messages, watches, runs, stops } = held
+    const goesOn = instance.status === 'running' && instance.affairs.restarts === life
+    if (observed !== undefined) {
+      this.#observation.note(this.#scheduler.now(), observed)
+      this.#scheduler.wake()
+    }
+    if (goesOn || (instance.accepts && instance.family.keepsChildren)) {
+      for (const { family, as, config, policy, record } of spawns) {
+        this.#lifecycle.spawn(as.name, family, instance, config, instance.services, policy, record)
+      }
+    } else if (instance.record !== undefined && instance.accepts) {
+      // One that ends for now has them when it is resumed.
+      for (const { as } of spawns) this.#durability?.forgetChild(instance.record, as.name)
+    }
+    for (const { effect, child, acquaintance } of grants) this.#delivery.find(child)?.[effect](acquaintance)
+    for (const message of messages) {
+      if (message instanceof Envelope) this.#delivery.tell(message)
+      else this.#send(instance, message, envelope)
+    }
+    if (goesOn) for (const starting of watches) this.#start(instance, starting)
+    if (runs.length > 0) this.#tasks.start(runs)
+    for (const child of stops) this.#stop(instance, child)
+    if (this.#observation.isOn) this.#observation.flush()
+  }
+
+  /** What it committed before is let go first; its message is used up, so that it does not crash the next life too. */
+  #crashDurably(instance: EngineInstance, error: unknown): void {
+    instance.own.isHalted = true
+    const life = instance.affairs.restarts
+    const crash = () => {
+      instance.own.isHalted = false
+      // Another's crash may have restarted it meanwhile: its new life did nothing.
+      if (instance.status === 'running' && instance.affairs.restarts === life) this.#lifecycle.crash(instance, error)
+    }
+    this.#durability?.journal.commit([], crash)
+  }
+
+  /** What waits for the answer to a request of the engine. */
+  #expect(instance: EngineInstance, key: string): Pending {
+    const pending = this.#delivery.expect({ principal: instance, key, engine: instance })
+    const asks = instance.own.asks ??= new Map()
+    asks.set(key, pending)
+    return pending
   }
 
   /** What comes after them. */
@@ -214,7 +350,14 @@ export class Steps {
     for (const child of plan.stops) this.#stop(instance, child)
   }
 
-  #send(instance: EngineInstance, message: Outgoing, envelope: Envelope | undefined): void {
+  /** Sets a timer, of which the engine has none of that handle. */
+  setTimer(timer: Elapsing, now: number, after: number): void {
+    const timers = timer.engine.own.timers ??= new Map()
+    timers.set(timer.handle, timer)
+    this.#deadlines.set(timer, now, after)
+  }
+
+  #send(instance: EngineInstance, message: Outgoing & { readonly pending?: Pending }, envelope: Envelope | undefined): void {
     switch (message.kind) {
       case 'answer':
         return envelope && this.#delivery.reply(instance, envelope, message.response)
@@ -225,12 +368,8 @@ export class Steps {
       case 'emit':
         if (this.#observation.isOn) this.#observation.note(this.#scheduler.now(), { kind: 'emitted', engine: instance.id, event: visible(message.event, SHOWN) })
         return
-      case 'request': {
-        const asker = { principal: instance, key: message.key, engine: instance }
-        const pending = this.#delivery.request(asker, message.to, message.mailbox, message.msg, message.deadline ?? this.#askDeadline)
-        const asks = instance.own.asks ??= new Map()
-        asks.set(message.key, pending)
-      }
+      case 'request':
+        this.#delivery.sendRequest(message.pending ?? this.#expect(instance, message.key), message.to, message.mailbox, message.msg, message.deadline ?? this.#askDeadline)
     }
   }
 
@@ -239,11 +378,10 @@ export class Steps {
       case 'watch':
         return this.#lifecycle.watch(instance, starting.engine)
       case 'timer': {
-        const timer = new Elapsing(instance, starting.handle, this.#onElapse)
-        this.#cancel(instance, starting.handle)
-        const timers = instance.own.timers ??= new Map()
-        timers.set(starting.handle, timer)
-        return this.#deadlines.set(timer, this.#scheduler.refresh(), starting.after)
+        const { handle, after, every, missed } = starting
+        const now = this.#scheduler.refresh()
+        this.#cancel(instance, handle)
+        return this.setTimer(new Elapsing(instance, handle, now + after, every, missed, this.#delivery.onElapse), now, after)
       }
       case 'cancel':
         return this.#cancel(instance, starting.handle)
@@ -257,12 +395,8 @@ export class Steps {
     instance.affairs.timers?.delete(handle)
   }
 
-  readonly #onElapse = (timer: Elapsing): void => {
-    this.#delivery.signal(timer.engine, { on: 'elapsed', timer })
-  }
-
   #stop(instance: EngineInstance, child: EngineID | undefined): void {
     const target = child === undefined ? instance : this.#delivery.find(child)
-    if (target !== undefined) this.#lifecycle.end(target, 'stopped')
+    if (target !== undefined) this.#lifecycle.stop(target, true)
   }
 }

@@ -2,15 +2,21 @@ import { bytesToHex } from '@noble/hashes/utils.js'
 import type { NodeID } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import { isPromise } from '../core/promise.ts'
+import { lifeOf } from '../runtime/life.ts'
+import type { NodeLife } from '../runtime/life.ts'
 import { RuntimeNode } from '../runtime/node.ts'
-import type { Node, NodeOptions } from '../runtime/node.ts'
+import type { Node } from '../runtime/node.ts'
+import type { NodeOptions } from '../runtime/node-options.ts'
 import type { Observed } from '../runtime/observation.ts'
+import { BEGINNING, NODE_KEY } from '../runtime/rows.ts'
+import type { Store } from '../stores/store.ts'
 import { Agenda } from './agenda.ts'
 import { SeededHost } from './host.ts'
 import { SeededNetwork } from './network.ts'
 import type { NetworkOptions, Port } from './network.ts'
 import { NodeNames } from './node-names.ts'
 import { SeededRandom } from './random.ts'
+import { SeededStore } from './store.ts'
 import { TraceHash } from './trace.ts'
 
 export interface SimulationOptions {
@@ -121,6 +127,11 @@ export class Simulation {
     return new SeededNetwork(this.#agenda, this.#random.fork(), options, tell)
   }
 
+  /** A store for one node of this simulation: `createNode({ store })`. A crash of the node leaves all that was acknowledged, and perhaps more. */
+  store(): Store & { fail(): void } {
+    return new SeededStore(this.#agenda, this.#random.fork())
+  }
+
   /**
    * Ends a node's life as a power cut does: nothing of it runs any more, and nobody is told. Promises that it owes stay open. Throws
    * `not-found` for a node that is none of this simulation, or has crashed.
@@ -129,11 +140,12 @@ export class Simulation {
     const life = this.#lifeOf(node)
     life.host.end()
     life.port?.close()
+    if (life.options.store instanceof SeededStore) life.options.store.crash()
     this.#tell(life.label, { kind: 'crash', time: this.time, detail: '' })
   }
 
   /**
-   * A new life under the same NodeID, with nothing on it, on the same network. The old one crashes, if it has not. Throws `not-found`
+   * A new life under the same NodeID, with nothing on it but what its store holds, on the same network. The old one crashes, if it has not. Throws `not-found`
    * for a node that is none of this simulation.
    */
   restart(node: Node): Node {
@@ -211,7 +223,8 @@ export class Simulation {
     const { network, ...settings } = options
     const port = network === undefined ? undefined : this.#own(network).port(id, host)
     const boot = bytesToHex(this.#random.bytes(16))
-    const node = new RuntimeNode({ id, boot, host, options: port === undefined ? settings : { transport: port, ...settings }, freeze: true })
+    const life = beginSeeded(settings.store, id)
+    const node = new RuntimeNode({ id, boot, host, ...life && { life }, options: port === undefined ? settings : { transport: port, ...settings }, freeze: true })
     this.#lives.set(node, { label, host, options, port })
     if (isPromise(node.open())) throw new Fault('invalid-argument', 'In a simulation a transport must open at once')
     node.observe(event => {
@@ -243,6 +256,16 @@ export class Simulation {
       }
     }
   }
+}
+
+/** As `beginLife`, at once: nothing that is stored later can be there without this. */
+function beginSeeded(store: Store | undefined, id: NodeID): NodeLife | undefined {
+  if (store === undefined) return undefined
+  if (!(store instanceof SeededStore)) throw new Fault('invalid-argument', 'In a simulation a store must be what simulation.store() answers')
+  const { life, change } = lifeOf(store.peek(NODE_KEY), BEGINNING.flatMap(range => store.rows(range)), id)
+  // Should it fail, so does all that is written after it.
+  store.write([change]).catch(() => {})
+  return life
 }
 
 function unknownNode(): Fault {

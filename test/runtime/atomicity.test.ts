@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createNode, emit, keep, reply, request, rule, send, task, update } from '../../src/index.ts'
 import type { EngineRef, Observed, Step, Told } from '../../src/index.ts'
 import { Scheduler } from '../../src/runtime/scheduler.ts'
+import { NONE } from '../../src/runtime/affairs.ts'
 import type { EngineInstance } from '../../src/runtime/instance.ts'
 import { simulate } from '../../src/simulation.ts'
 import { box, outcomeOf } from './box.ts'
@@ -185,7 +186,7 @@ describe('a commit', () => {
       wake: () => expect.fail('no alarm is set'), slice: 2, turn: 64, look: 16, report: (error: unknown) => void reported.push(error),
     }
     const scheduler = new Scheduler(host, () => { throw new Error('each time') }, { before() {}, isWaiting: () => false, after() {} })
-    scheduler.add({ isReady: false, status: 'running', hasNext: true } as EngineInstance)
+    scheduler.add({ isReady: false, status: 'running', hasNext: true, affairs: NONE } as EngineInstance)
     for (let turn = 0; turn < 3; turn++) for (const todo of work.splice(0)) todo()
     expect(reported.length).toBeGreaterThan(0)
     expect(reported.length).toBeLessThan(10_000)

@@ -180,7 +180,8 @@ describe('hostile frames', () => {
     fc.tuple(name, msg, name, fc.nat(3)).map(([to, value, from, id]) => writeItems(1, [writeItem(message(to, value, from, { id, left: 50 }))])),
     fc.tuple(name, name, fc.nat(3), odd).map(([to, from, id, response]) => writeItems(1, [writeItem({ kind: 'reply', to, from, id, boot: BOOT, response })])),
     fc.tuple(name, name).map(([watcher, engine]) => writeItems(1, [writeItem({ kind: 'watch', watcher, engine }), writeItem({ kind: 'terminated', watcher, engine, reason: 'crashed' }), writeItem({ kind: 'unwatch', watcher })])),
-    fc.constant(writeHello(BOOT, null)), fc.constant(writeWelcome(BOOT, BOOT)), fc.nat(3).map(writeAck),
+    fc.tuple(fc.nat(4), name, msg, name).map(([n, to, value, from]) => writeItems(1, [writeItem({ kind: 'stored', n, to, mailbox: 0, from, msg: value })])),
+    fc.constant(writeHello(BOOT, null)), fc.constant(writeWelcome(BOOT, BOOT)), fc.tuple(fc.nat(3), fc.nat(3)).map(([n, stored]) => writeAck(n, stored)),
   )
   /** A frame, with some of its bytes changed, cut off or doubled. */
   const mutated = fc.tuple(valid, fc.array(fc.record({ at: fc.nat(), to: fc.nat(255) }), { maxLength: 3 }), fc.nat(3)).map(([frame, changes, how]) => {

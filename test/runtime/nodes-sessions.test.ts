@@ -43,7 +43,7 @@ describe('sessions', () => {
       for (let n = 0; n < 3; n++) stranger.say(message('box', put(n)))
       await sim.sleep(1)
       expect(seen).toEqual([0, 1, 2])
-      expect(stranger.frames.at(-1)).toEqual({ kind: 'ack', n: 3 })
+      expect(stranger.frames.at(-1)).toEqual({ kind: 'ack', n: 3, stored: 0 })
       // Says its name again.
       stranger.hello()
       stranger.say(message('box', put(3)))
@@ -115,13 +115,13 @@ describe('sessions', () => {
   test('who breaks the order of the handshake, or says what is not its to say, is hung up on', async () => {
     const breaches: readonly (readonly [string, (boot: string) => Uint8Array, isAfterHello?: boolean])[] = [
       ['items before hello', () => writeItems(1, [])],
-      ['an ack to who heard nothing', () => writeAck(0), true],
+      ['an ack to who heard nothing', () => writeAck(0, 0), true],
       ['a welcome by who dialed', boot => writeWelcome(BOOT, boot), true],
       ['two boot epochs', () => writeHello('a0'.repeat(16), null), true],
-      ['another version', () => packData([0, 2, BOOT, null])],
-      ['a boot epoch that is none', () => packData([0, 1, 'x', null])],
+      ['another version', () => packData([0, 1, BOOT, null])],
+      ['a boot epoch that is none', () => packData([0, 2, 'x', null])],
       ['another kind', () => packData([9])],
-      ['a field too many', () => packData([0, 1, BOOT, null, 0])],
+      ['a field too many', () => packData([0, 2, BOOT, null, 0])],
       ['nothing', () => new Uint8Array()],
     ]
     for (const [what, bytes, isAfterHello] of breaches) {
@@ -140,7 +140,7 @@ describe('sessions', () => {
 
   test('who is dialed and answers out of turn is hung up on, and unreachable', async () => {
     const breaches: readonly (readonly [string, (boot: string) => Uint8Array])[] = [
-      ['an ack before the welcome', () => writeAck(0)],
+      ['an ack before the welcome', () => writeAck(0, 0)],
       ['a hello', () => writeHello(BOOT, null)],
       ['items', () => writeItems(1, [])],
       ['a welcome to another life', () => writeWelcome(BOOT, '00'.repeat(16))],
@@ -166,7 +166,7 @@ describe('sessions', () => {
     await sim.run(async () => {
       here.host.tell(there, { type: 'Put', n: 0 })
       await sim.sleep(1)
-      stranger.back?.send(writeAck(2))
+      stranger.back?.send(writeAck(2, 0))
       await sim.sleep(1)
       expect(here.links.at(-1)).toBe('lost it acknowledged what was not sent')
       expect(here.node.counters().uncertain).toBe(1)

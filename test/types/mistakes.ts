@@ -60,6 +60,9 @@ await alice.ask(both.decryptionEngine, { type: 'DecryptionRequest', data })
 if (some.decryptionEngine) await alice.ask(some.decryptionEngine, { type: 'DecryptionRequest', data })
 const raw = await alice.askRaw(im, { type: 'DeleteIdentityRequest', externalIdentity: one.externalIdentity, backend: { type: 'LocalMemory' } })
 export const code: 'not-owner' | 'not-found' | undefined = 'err' in raw && (raw.code === 'not-owner' || raw.code === 'not-found') ? raw.code : undefined
+const { capabilities: adopted } = await identities(alice, im).adopt(one.externalIdentity, data, { type: 'LocalMemory' })
+await identities(alice, im).undelete(one.externalIdentity)
+await identities(alice, im).connect(one.externalIdentity, adopted)
 
 // @ts-expect-error asked 'Commit': there is no decryption engine
 one.decryptionEngine
@@ -67,6 +70,12 @@ one.decryptionEngine
 borrowed.decrypt
 // @ts-expect-error a borrower doesn't delete
 borrowed.delete
+// @ts-expect-error nor takes a delete back: that is asked of Identity Management
+borrowed.undelete
+// @ts-expect-error a backend may erase at once: perhaps absent
+export const until: number = (await (await identities(alice, im).generate({ params: 'Ed25519' })).delete()).undoUntil
+// @ts-expect-error a claim is bytes
+identities(alice, im).adopt(one.externalIdentity, 'claim')
 // @ts-expect-error perhaps absent
 alice.ask(some.commitmentEngine, { type: 'CommitmentRequest', data })
 // @ts-expect-error a DecryptionRequest to a commitment engine
