@@ -87,8 +87,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'crash that leaves the children', file: 'src/runtime/lifecycle.ts', within: 50,
-    find: "for (const child of instance.affairs.children ?? []) this.end(child, 'stopped')",
-    replace: "if (instance.status !== 'restarting') for (const child of instance.affairs.children ?? []) this.end(child, 'stopped')",
+    find: "for (const child of instance.affairs.children ?? []) this.stop(child, isForgotten || instance.status === 'restarting')",
+    replace: "if (instance.status !== 'restarting') for (const child of instance.affairs.children ?? []) this.stop(child, isForgotten)",
   },
   {
     name: 'timer that survives a restart', file: 'src/runtime/lifecycle.ts', within: 100,
@@ -128,14 +128,14 @@ export const mutants: readonly Mutant[] = [
     replace: 'grants.set(key, msg.capabilities)',
   },
   {
-    name: 'delete racing connect', file: 'src/engines/identity-management/access.ts', within: 100,
-    find: 'if (identity?.isDeleting !== false) return undefined',
+    name: 'delete racing connect', file: 'src/engines/identity-management/environment.ts', within: 100,
+    find: 'if (identity?.deletion?.life === life) return undefined',
     replace: 'if (identity === undefined) return undefined',
   },
   {
     name: 'revoke that forgets the second engine', file: 'src/engines/identity-management/access.ts', within: 600,
-    find: '...enginesOf(identity).map(engine => revoke(engine, grantee))',
-    replace: '...enginesOf(identity).slice(0, 1).map(engine => revoke(engine, grantee))',
+    find: '...enginesIn(awakeEngines(environment, identity)).map(engine => revoke(engine, grantee))',
+    replace: '...enginesIn(awakeEngines(environment, identity)).slice(0, 1).map(engine => revoke(engine, grantee))',
   },
   {
     name: 'delete by anyone', file: 'src/engines/identity-management/deletion.ts', within: 100,
@@ -144,7 +144,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'delete that failed and is not undone', file: 'src/engines/identity-management/deletion.ts', within: 100,
-    find: 'changed(environment, name, { isDeleting: false })',
+    find: 'changed(environment, name, { deletion: null })',
     replace: 'changed(environment, name, {})',
   },
   {

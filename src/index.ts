@@ -13,8 +13,10 @@ import { identityManagement } from './engines/identity-management/index.ts'
 import { externalIdentityOf, isExternalIdentity } from './core/engine-id.ts'
 import { Fault } from './core/errors.ts'
 import type { ExternalIdentity } from './core/engine-id.ts'
+import { beginLife } from './runtime/life.ts'
 import { RuntimeNode } from './runtime/node.ts'
-import type { Cryptography, Node, NodeOptions } from './runtime/node.ts'
+import type { Cryptography, Node } from './runtime/node.ts'
+import type { NodeOptions } from './runtime/node-options.ts'
 import { platformHost } from './runtime/platform.ts'
 
 // The only place that joins core, crypto, engines, backends and runtime.
@@ -22,7 +24,7 @@ import { platformHost } from './runtime/platform.ts'
 // ── a node ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * Makes a node in this process, under a NodeID of its own. Needs no service, no file and no configuration. Rejects with
+ * Makes a node in this process, under a NodeID of its own, or that of its store. Needs no service, no file and no configuration. Rejects with
  * `invalid-argument` for a setting that is no positive, finite number, or a transport that lacks `open`, `dial` or `close`; and as its
  * transport does when that can't be opened.
  */
@@ -32,7 +34,8 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
   const publicKey = portableEd25519.publicKey(secretKey)
   secretKey.fill(0)
   const id = formatIdentityName({ sign: { suite: portableEd25519, publicKey } })
-  const node = new RuntimeNode({ id, boot: bytesToHex(randomBytes(16)), host: platformHost(), cryptography, options })
+  const life = options.store === undefined ? { id } : await beginLife(options.store, id)
+  const node = new RuntimeNode({ ...life, boot: bytesToHex(randomBytes(16)), host: platformHost(), cryptography, options })
   await node.open()
   return node
 }
@@ -46,7 +49,8 @@ const cryptography: Cryptography = {
   serves: engine => serving.has(engine),
 }
 
-export type { Node, NodeDescription, NodeOptions, Provider, SpawnOptions } from './runtime/node.ts'
+export type { Node, NodeDescription, Provider, SpawnOptions } from './runtime/node.ts'
+export type { NodeOptions }
 export type { Counters } from './runtime/delivery.ts'
 export type {
   DeadLetterReason, Observed, ObservedDeadLetter, ObservedEmission, ObservedEnd, ObservedLink, ObservedMessage, ObservedRestart, ObservedSpawn, ObservedStep, Observer,
@@ -112,7 +116,11 @@ export type { Decryption } from './engines/decryption/behaviour.ts'
 export { DECRYPTION_LIMIT, decryptionProtocol } from './engines/decryption/messages.ts'
 export type { DecryptionProtocol } from './engines/decryption/messages.ts'
 export { localMemory } from './backends/local-memory/index.ts'
-export type { Backend, BackendName, Backends, Capabilities, CiphertextRefusal, Decryptor, Format, GenerateOptions, Signer } from './backends/backend.ts'
+export type { Adopted, Backend, BackendName, Backends, Capabilities, CiphertextRefusal, Decryptor, Format, GenerateOptions, Signer, Undoable } from './backends/backend.ts'
+
+export { memoryStore } from './stores/memory/index.ts'
+export { keyOf, keysUnder } from './stores/key.ts'
+export type { Change, KeyRange, Row, Store, StoreCapabilities } from './stores/store.ts'
 
 // ── writing engines ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,7 +135,7 @@ export type {
 export { bytes, coded, engineID, engineRef, externalIdentity, sensitive } from './core/schema.ts'
 export type { BoundaryCode } from './core/schema.ts'
 export { defineEngine } from './core/engine.ts'
-export type { Behaviour, Definition, Engine, Resource, TaskHandlers } from './core/engine.ts'
+export type { Behaviour, Definition, Durability, Engine, Resource, StoredEnvironment, TaskHandlers } from './core/engine.ts'
 export type { Ask, ConfigOf, Family, MailboxStateOf, ServicesOf } from './core/family.ts'
 export type { Life, Strategy, Supervision } from './core/supervision.ts'
 export { allOf, always, firstOf, rule } from './core/rule.ts'
@@ -136,7 +144,7 @@ export {
   cancel, child, defer, emit, forward, grant, keep, release, reply, request, revoke, send, spawn, stop, task, timer, update, updateMailbox, watch,
 } from './core/effect.ts'
 export type {
-  Effect, MailboxUpdate, Plain, Posting, Reply, Requested, Settlement, Settling, Spawned, Started, Timed, Update,
+  Effect, MailboxUpdate, MissedTicks, Plain, Posting, Reply, Requested, Settlement, Settling, Spawned, Started, Timed, TimerOptions, Update,
 } from './core/effect.ts'
 export type { MailboxOptions, Mailboxes, Overflow } from './core/mailbox.ts'
 export type { Answered, Asked, Done, Elapsed, EndReason, MailboxID, NotDone, Outcome, ReplyTo, Terminated, Told, Trigger } from './core/trigger.ts'

@@ -2,54 +2,16 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { includes } from '../../src/backends/backend.ts'
 import type { Capabilities } from '../../src/backends/backend.ts'
-import { freezeData } from '../../src/core/data.ts'
 import { engineIDOf, externalIdentityOf, formatEngineID } from '../../src/core/engine-id.ts'
-import type { EngineID, ExternalIdentity } from '../../src/core/engine-id.ts'
-import { EngineFamily } from '../../src/core/engine.ts'
-import type { RuleTree } from '../../src/core/rule.ts'
 import { commitment } from '../../src/engines/commitment/index.ts'
 import { decryption } from '../../src/engines/decryption/index.ts'
 import type { IdentityManagementEnvironment } from '../../src/engines/identity-management/environment.ts'
-import { identityManagement } from '../../src/engines/identity-management/index.ts'
-import { evaluate } from '../../src/runtime/evaluation.ts'
+import {
+  adoptOf, ALICE, BACKEND, Bench, BOB, CAROL, connect, deleteOf, familyOf, FAR_BOB, generateOf, grantOf, kinds, nameOf, revokeOf, run, SELF, targets, TIME, undeleteOf,
+} from './bench.ts'
 import { ELSEWHERE, HERE, untyped, utf8 } from './test-backend.ts'
 
 // The three behaviours as what they are: functions from a configuration, an environment and a trigger to effects.
-
-function familyOf(engine: object): EngineFamily {
-  return engine instanceof EngineFamily ? engine : expect.fail('no family')
-}
-
-interface AnyEffect { readonly effect: string; readonly [field: string]: unknown }
-interface Result { readonly effects: readonly AnyEffect[]; readonly environment: object }
-
-function run(rules: RuleTree | undefined, trigger: object, config: object, environment: object): Result | undefined {
-  freezeData(environment)
-  freezeData(trigger)
-  const gathered = new Gathered(environment)
-  const acted = evaluate(rules ?? expect.fail('no rule'), trigger, config, gathered)
-  return acted ? { effects: untyped(gathered.effects), environment: gathered.environment } : undefined
-}
-
-class Gathered {
-  readonly effects: object[] = []
-  environment: object
-
-  constructor(environment: object) {
-    this.environment = environment
-  }
-
-  take(effect: object & { readonly environment?: object }): void {
-    if (effect.environment === undefined) this.effects.push(effect)
-    else this.environment = effect.environment
-  }
-}
-
-const BACKEND = { type: 'LocalMemory' } as const
-const SELF = engineIDOf(HERE, 'im')
-const [ALICE, BOB, CAROL] = [engineIDOf(HERE, 'alice'), engineIDOf(HERE, 'bob'), engineIDOf(HERE, 'carol')]
-const FAR_BOB = engineIDOf(ELSEWHERE, 'bob')
-const TIME = 1_000
 
 // ── Commitment and Decryption ────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,82 +61,6 @@ test('Decryption passes on the two refusals of a ciphertext', () => {
 
 // ── Identity Management ──────────────────────────────────────────────────────────────────────────────────────────
 
-const management = familyOf(identityManagement)
-const CONFIG = { backendDeadline: 50 }
-
-function isEnvironment(value: object): value is IdentityManagementEnvironment {
-  return 'identities' in value && 'attempts' in value && 'serving' in value && 'children' in value
-}
-
-interface Tried {
-  readonly effects: readonly AnyEffect[]
-  /** The response to the one who asked now, if there is one yet. */
-  readonly response: { readonly err?: string; readonly code?: string } | undefined
-  readonly changed: boolean
-}
-
-/** An Identity Management engine without a runtime: its environment, and the tasks that wait for their outcome. */
-class Bench {
-  environment: IdentityManagementEnvironment
-  readonly tasks: AnyEffect[] = []
-  #lastID = 0
-  #lastIdentity = 0
-
-  constructor() {
-    const environment = management.environment(CONFIG, { nextChild: 0, restarts: 0 })
-    this.environment = isEnvironment(environment) ? environment : expect.fail('no environment')
-  }
-
-  ask(sender: EngineID, msg: { readonly type: string }): Tried {
-    return this.#take(management.messages.get(msg.type)?.rules, { sender, msg, replyTo: { sender, id: ++this.#lastID } })
-  }
-
-  /** Ends the oldest task. */
-  finish(end: object = { outcome: 'done' }): Tried {
-    const task = this.tasks.shift() ?? expect.fail('no task')
-    const output = 'output' in end || !('outcome' in end) || end.outcome !== 'done' ? {}
-      : { output: task['task'] === 'generate' ? externalIdentityOf(`identity-${++this.#lastIdentity}`) : null }
-    return this.#take(management.outcomes.get(String(task['task'])), { key: task['key'], input: task['input'], ...output, ...end })
-  }
-
-  terminate(engine: EngineID): Tried | undefined {
-    const before = this.environment
-    const result = run(management.terminated, { self: SELF, time: TIME, engine, reason: 'crashed' }, CONFIG, before)
-    return result && this.#commit(result)
-  }
-
-  generate(owner: EngineID, capabilities: Capabilities = 'CommitAndDecrypt', requestId?: string): ExternalIdentity {
-    this.ask(owner, generateOf(capabilities, requestId))
-    this.finish()
-    return externalIdentityOf(`identity-${this.#lastIdentity}`)
-  }
-
-  #take(rules: RuleTree | undefined, trigger: object): Tried {
-    return this.#commit(run(rules, { self: SELF, time: TIME, ...trigger }, CONFIG, this.environment) ?? expect.fail('unhandled'))
-  }
-
-  #commit({ effects, environment }: Result): Tried {
-    const changed = environment !== this.environment
-    this.environment = isEnvironment(environment) ? environment : expect.fail('no environment')
-    this.tasks.push(...effects.filter(({ effect }) => effect === 'task'))
-    return { effects, response: untyped(effects.find(({ effect }) => effect === 'reply' || effect === 'late-reply')?.['response']), changed }
-  }
-}
-
-const generateOf = (capabilities: Capabilities, requestId?: string) =>
-  ({ type: 'GenerateIdentityRequest', backend: BACKEND, params: 'Ed25519', capabilities, ...requestId === undefined ? {} : { requestId } })
-const connect = (externalIdentity: ExternalIdentity, capabilities: Capabilities) => ({ type: 'ConnectIdentityRequest', externalIdentity, backend: BACKEND, capabilities })
-const grantOf = (externalIdentity: ExternalIdentity, grantee: EngineID, capabilities: Capabilities) => ({ type: 'GrantIdentityRequest', externalIdentity, grantee, capabilities })
-const revokeOf = (externalIdentity: ExternalIdentity, grantee: EngineID) => ({ type: 'RevokeIdentityRequest', externalIdentity, grantee })
-const deleteOf = (externalIdentity: ExternalIdentity) => ({ type: 'DeleteIdentityRequest', externalIdentity, backend: BACKEND })
-const kinds = ({ effects }: Tried) => effects.map(({ effect }) => effect)
-const targets = ({ effects }: Tried, kind: string) => effects.filter(({ effect }) => effect === kind)
-  .map(({ child, acquaintance }) => `${nameOf(child)} ${nameOf(acquaintance)}`)
-
-function nameOf(id: unknown): string {
-  return typeof id === 'object' && id !== null && 'name' in id ? String(id.name) : ''
-}
-
 describe('Identity Management', () => {
   test('generates by a task, then spawns, watches and opens exactly the engines that were asked for', () => {
     for (const [capabilities, engines] of [['Commit', 1], ['Decrypt', 1], ['CommitAndDecrypt', 2]] as const) {
@@ -208,7 +94,7 @@ describe('Identity Management', () => {
     const replies = bench.finish().effects.filter(({ effect }) => effect === 'late-reply')
     expect(replies.map(({ to }) => to)).toEqual([{ sender: ALICE, id: 1 }, { sender: ALICE, id: 2 }])
     const again = bench.ask(ALICE, request)
-    expect(again).toMatchObject({ effects: [{ effect: 'reply', response: replies[0]?.['response'] }], changed: false })
+    expect(again).toMatchObject({ effects: [{ effect: 'reply', response: replies[0]?.['response'] }, { effect: 'grant' }], changed: false })
     expect(bench.ask(BOB, request).effects).toMatchObject([{ effect: 'task' }])
     expect(bench.ask(engineIDOf(ELSEWHERE, 'alice'), request).effects).toMatchObject([{ effect: 'task' }])
   })
@@ -336,23 +222,44 @@ describe('Identity Management', () => {
     fc.record({ type: fc.constant('GrantIdentityRequest'), externalIdentity: identity, grantee: principals, capabilities }),
     fc.record({ type: fc.constant('RevokeIdentityRequest'), externalIdentity: identity, grantee: principals }),
     fc.record({ type: fc.constant('DeleteIdentityRequest'), externalIdentity: identity, backend: fc.constant(BACKEND) }),
+    identity.map(undeleteOf),
+    identity.map(adoptOf),
     fc.record({ type: fc.constant('ListIdentitiesRequest') }),
   )
   const step = fc.oneof(
     { weight: 6, arbitrary: fc.record({ sender: principals, request }) },
-    { weight: 3, arbitrary: fc.record({ end: fc.constantFrom({ outcome: 'done' }, { outcome: 'done' }, { outcome: 'failed', reason: 'x' }, { outcome: 'deadline', reason: 'x' }) }) },
+    { weight: 3, arbitrary: fc.record({ end: fc.constantFrom({ outcome: 'done' }, { outcome: 'done' }, { outcome: 'failed', reason: 'x' }, { outcome: 'deadline', reason: 'x' }), which: fc.nat(), undoable: fc.boolean() }) },
     { weight: 1, arbitrary: fc.record({ ended: fc.nat(6) }) },
+    { weight: 1, arbitrary: fc.record({ life: fc.constantFrom('crashed' as const, 'resumed' as const) }) },
+    { weight: 1, arbitrary: fc.record({ elapsed: fc.nat() }) },
   )
 
-  test('over any steps: a refusal changes nothing, a connect grants what was granted and no more, the tables agree', () => {
+  /** What engine: one of an identity, of a kind that whoever may use it now may use. */
+  function expectMay({ identities }: IdentityManagementEnvironment, engine: string, acquaintance: unknown): void {
+    const known = [...identities].map(([, entry]) => entry).find(({ engines }) => engines?.commitmentEngine?.name === engine || engines?.decryptionEngine?.name === engine)
+    const who = untyped(acquaintance)
+    const may = known === undefined ? undefined : formatEngineID(known.owner) === formatEngineID(who) ? known.capabilities : known.grants.get(formatEngineID(who))
+    expect(may !== undefined && includes(may, known?.engines?.commitmentEngine?.name === engine ? 'Commit' : 'Decrypt')).toBe(true)
+  }
+
+  test('over any steps and lives: a refusal changes nothing, a connect grants what was granted and no more, the tables agree', () => {
     fc.assert(fc.property(fc.array(step, { maxLength: 60 }), steps => {
       const bench = new Bench()
       for (const one of steps) {
         const before = bench.environment
         if ('ended' in one) {
           bench.terminate(engineIDOf(HERE, `im/${one.ended}`))
+        } else if ('life' in one) {
+          bench.begin(one.life)
+        } else if ('elapsed' in one) {
+          const handles = [...bench.timers.keys()]
+          if (handles.length > 0) bench.elapse(handles[one.elapsed % handles.length] ?? '')
         } else if ('end' in one) {
-          if (bench.tasks.length > 0) bench.finish(one.end)
+          if (bench.tasks.length === 0) continue
+          const which = one.which % bench.tasks.length
+          const undo = one.undoable && one.end.outcome === 'done' && bench.tasks[which]?.['task'] === 'delete' ? { output: { undoUntil: 5_000 } } : {}
+          const ended = bench.finish({ ...one.end, ...undo }, which)
+          for (const { effect, child, acquaintance } of ended.effects) if (effect === 'grant') expectMay(bench.environment, nameOf(child), acquaintance)
         } else {
           const tried = bench.ask(one.sender, one.request)
           // One thing becomes of a request, and it is said first.
@@ -366,16 +273,15 @@ describe('Identity Management', () => {
           if (one.request.type === 'ConnectIdentityRequest' || one.request.type === 'ListIdentitiesRequest') expect(bench.environment).toBe(before)
           for (const { effect, child, acquaintance } of tried.effects) {
             if (effect !== 'grant') continue
-            // Whom: the asker. What: an engine of the identity, of a kind that it may use.
             expect(acquaintance).toBe(one.sender)
-            const known = [...before.identities].map(([, entry]) => entry).find(({ commitmentEngine, decryptionEngine }) => commitmentEngine?.name === nameOf(child) || decryptionEngine?.name === nameOf(child))
-            const may = known === undefined ? undefined : formatEngineID(known.owner) === formatEngineID(one.sender) ? known.capabilities : known.grants.get(formatEngineID(one.sender))
-            expect(may !== undefined && includes(may, known?.commitmentEngine?.name === nameOf(child) ? 'Commit' : 'Decrypt')).toBe(true)
+            expectMay(before, nameOf(child), acquaintance)
           }
         }
-        const { identities, serving, children, attempts } = bench.environment
-        for (const [name, { externalIdentity, commitmentEngine, decryptionEngine, capabilities: can, grants, owner }] of identities) {
+        const { identities, serving, children, attempts, deleted } = bench.environment
+        for (const [name, { externalIdentity, engines, capabilities: can, grants, owner }] of identities) {
+          const { commitmentEngine, decryptionEngine } = engines ?? {}
           expect(externalIdentity.name).toBe(name)
+          expect(deleted.has(name)).toBe(false)
           if (commitmentEngine) expect([serving.get(commitmentEngine.name), includes(can, 'Commit')]).toEqual([name, true])
           if (decryptionEngine) expect([serving.get(decryptionEngine.name), includes(can, 'Decrypt')]).toEqual([name, true])
           for (const [grantee, granted] of grants) expect([includes(can, granted), grantee !== formatEngineID(owner)]).toEqual([true, true])
@@ -384,6 +290,8 @@ describe('Identity Management', () => {
           expect(identities.has(name)).toBe(true)
           expect(Number(engine.slice('im/'.length))).toBeLessThan(children)
         }
+        // Each that can be had back is forgotten some day.
+        expect(Array.from(deleted, ([name]) => `forget/${name}`)).toEqual([...bench.timers.keys()].toSorted())
         expect(children).toBeGreaterThanOrEqual(before.children)
         for (const [, attempt] of attempts) if (attempt.state === 'generating') expect(attempt.waiting.size).toBeGreaterThan(0)
       }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createNode, encrypt, identities, identityManagement, localMemory, parseExternalIdentity, verify } from '../../src/index.ts'
 import type { Capabilities, Client, EngineRef, IdentityManagementProtocol, Node, Observed } from '../../src/index.ts'
-import { outcomeOf, utf8 } from './test-backend.ts'
+import { claimOf, outcomeOf, TestBackend, utf8, World } from './test-backend.ts'
 
 // Identities from their beginning to their end, on a node as a program makes it, with real keys.
 
@@ -193,6 +193,38 @@ describe('the façade', () => {
     const commitment = await committing
     expect(await verify(owned.externalIdentity, utf8('mine'), commitment)).toBe(true)
     await owned.delete()
+  })
+
+  test('has neither undelete nor claims from local memory, which erases at once', async () => {
+    const mine = identities(alice, im)
+    const owned = await mine.generate({ params: 'Ed25519', capabilities: 'Commit' })
+    const { externalIdentity } = owned
+    expect(await mine.adopt(externalIdentity, utf8('no claim'))).toEqual({ capabilities: 'Commit' })
+    expect(await outcomeOf(identities(bob, im).adopt(externalIdentity, utf8('no claim')))).toBe('exists')
+    expect(await outcomeOf(mine.undelete(externalIdentity))).toBe('not-found')
+    expect(await owned.delete()).toEqual({})
+    expect(await outcomeOf(mine.undelete(externalIdentity))).toBe('not-found')
+    expect(await outcomeOf(mine.adopt(externalIdentity, utf8('no claim')))).toBe('not-found')
+  })
+
+  test('S38: takes a delete back, and adopts', async () => {
+    await using world = await World.make({ backend: new TestBackend({ undoUntil: 2_000_000 }) })
+    const [client, other] = [world.node.client('alice'), world.node.client('bob')]
+    const mine = identities(client, world.im)
+    const owned = await mine.generate({ params: 'Ed25519' })
+    const { externalIdentity } = owned
+    await owned.grant(other, 'Commit')
+    expect(await owned.delete()).toEqual({ undoUntil: 2_000_000 })
+    expect(await mine.undelete(externalIdentity)).toBeUndefined()
+    const connected = await identities(other, world.im).connect(externalIdentity, 'Commit')
+    expect(world.backend.verify(externalIdentity.name, data, await connected.commit(data))).toBe(true)
+    // Its owner's methods mean the identity, whoever its engines are.
+    await owned.revoke(other)
+    expect(await outcomeOf(connected.commit(data))).toBe('not-acquainted')
+
+    const stray = await world.backend.generate({ key: 'stray', params: 'Ed25519', capabilities: 'Decrypt' }, new AbortController().signal)
+    expect(await mine.adopt(stray, claimOf(stray.name))).toEqual({ capabilities: 'Decrypt' })
+    expect(await mine.list()).toHaveLength(2)
   })
 
   test('S39: takes a requestId', async () => {

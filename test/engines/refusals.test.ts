@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createNode, encrypt, identities, identityManagement, localMemory } from '../../src/index.ts'
 import type { Client, EngineID, EngineRef, DecryptionProtocol, Node } from '../../src/index.ts'
 import { Failed, Fault, Refused } from '../../src/core/errors.ts'
-import { askAnything, ELSEWHERE, HERE, outcomeOf, promptOutcomeOf, quiet, TestBackend, untyped, utf8, World } from './test-backend.ts'
+import { askAnything, claimOf, ELSEWHERE, HERE, outcomeOf, promptOutcomeOf, quiet, TestBackend, untyped, utf8, World } from './test-backend.ts'
 import type { Made } from './test-backend.ts'
 
 // S34: a refused request changes nothing. Every refusal there is, each checked against all that could have changed.
@@ -22,13 +22,17 @@ interface Fixture {
   readonly decrypts: Made
   /** One whose Commitment engine never started, and whose Decryption engine crashed. */
   readonly gone: Made
+  /** Deleted, on another backend that has it still. Bob was granted it. */
+  readonly away: Made
+  /** Held by the backend, and nobody's. */
+  readonly stray: Pick<Made, 'externalIdentity'>
 }
 
 let fixture: Fixture
 
 beforeAll(async () => {
   const backend = new TestBackend()
-  const hid = new TestBackend({ name: HID, label: 'hid', params: ['Ed25519'], capabilities: ['Commit'] })
+  const hid = new TestBackend({ name: HID, label: 'hid', params: ['Ed25519'], capabilities: ['Commit'], undoUntil: 2_000_000 })
   const world = await World.make({ backend, backends: [backend, hid] })
   const [alice, bob, mallory] = [world.node.client('alice'), world.node.client('bob'), world.node.client('mallory')]
   const both = await world.generate(alice)
@@ -46,7 +50,11 @@ beforeAll(async () => {
   await quiet()
   backend.pass('signer')
   backend.pass('decryptor')
-  fixture = { world, alice, bob, mallory, both, commits, decrypts, gone }
+  const away = await alice.ask(world.im, { type: 'GenerateIdentityRequest', backend: HID, params: 'Ed25519', capabilities: 'Commit' })
+  await alice.ask(world.im, { type: 'GrantIdentityRequest', externalIdentity: away.externalIdentity, grantee: bob.id, capabilities: 'Commit' })
+  await alice.ask(world.im, { type: 'DeleteIdentityRequest', externalIdentity: away.externalIdentity, backend: HID })
+  const stray = { externalIdentity: await backend.generate({ key: 'stray', params: 'Ed25519', capabilities: 'Commit' }, new AbortController().signal) }
+  fixture = { world, alice, bob, mallory, both, commits, decrypts, gone, away: { ...away, decryptionEngine: untyped(world.im) }, stray }
 })
 
 afterAll(async () => { await fixture.world[Symbol.asyncDispose]() })
@@ -84,6 +92,8 @@ const connect = ({ externalIdentity }: Made, change: object = {}): object => ({ 
 const grant = ({ externalIdentity }: Made, change: object = {}): object => ({ type: 'GrantIdentityRequest', externalIdentity, grantee: { node: null, name: 'carol' }, capabilities: 'Commit', ...change })
 const revoke = ({ externalIdentity }: Made, change: object = {}): object => ({ type: 'RevokeIdentityRequest', externalIdentity, grantee: { node: null, name: 'bob' }, ...change })
 const remove = ({ externalIdentity }: Made, change: object = {}): object => ({ type: 'DeleteIdentityRequest', externalIdentity, backend: MEMORY, ...change })
+const undelete = ({ externalIdentity }: Made, change: object = {}): object => ({ type: 'UndeleteIdentityRequest', externalIdentity, backend: HID, ...change })
+const adopt = ({ externalIdentity }: Pick<Made, 'externalIdentity'>, change: object = {}): object => ({ type: 'AdoptIdentityRequest', externalIdentity, backend: MEMORY, claim: data, ...change })
 const NOBODY = { externalIdentity: { node: null, name: 'z6MkNobody' } }
 
 const PHRASES = {
@@ -136,6 +146,25 @@ describe('S34: refused, and nothing changed:', () => {
     { what: 'deleting what is another\'s', code: 'not-owner', err: /^Not the owner/, who: 'mallory', message: f => remove(f.both) },
     { what: 'deleting what was granted', code: 'not-owner', err: /^Not the owner/, who: 'bob', message: f => remove(f.both) },
 
+    { what: 'undeleting nobody', code: 'not-found', err: PHRASES.doesNotExist, message: f => undelete(f.both, NOBODY) },
+    { what: 'undeleting what was not deleted', code: 'not-found', err: PHRASES.doesNotExist, message: f => undelete(f.both) },
+    { what: 'undeleting through another backend', code: 'not-found', err: PHRASES.doesNotExist, message: f => undelete(f.away, { backend: MEMORY }) },
+    { what: 'undeleting what was another\'s', code: 'not-owner', err: /^Not the owner/, who: 'mallory', message: f => undelete(f.away) },
+    { what: 'undeleting what was granted', code: 'not-owner', err: /^Not the owner/, who: 'bob', message: f => undelete(f.away) },
+    { what: 'connecting to what was deleted and can be had back', code: 'not-found', err: PHRASES.notFound, message: f => connect(f.away, { backend: HID }) },
+    { what: 'granting what was deleted and can be had back', code: 'not-found', err: PHRASES.notFound, message: f => grant(f.away) },
+    { what: 'deleting what was deleted and can be had back', code: 'not-found', err: PHRASES.doesNotExist, message: f => remove(f.away, { backend: HID }) },
+
+    { what: 'adopting nobody', code: 'not-found', err: PHRASES.notFound, message: f => adopt(f.both, { ...NOBODY, claim: claimOf('z6MkNobody') }) },
+    { what: 'adopting without the right claim', code: 'not-found', err: PHRASES.notFound, message: f => adopt(f.stray) },
+    { what: 'adopting with another\'s claim', code: 'not-found', err: PHRASES.notFound, message: f => adopt(f.stray, { claim: claimOf(f.both.externalIdentity.name) }) },
+    { what: 'adopting what is another\'s', code: 'exists', err: /^Identity already exists/, who: 'mallory', message: f => adopt(f.both, { claim: claimOf(f.both.externalIdentity.name) }) },
+    { what: 'adopting what was granted', code: 'exists', err: /^Identity already exists/, who: 'bob', message: f => adopt(f.both) },
+    { what: 'adopting one\'s own through another backend', code: 'not-found', err: PHRASES.notFound, message: f => adopt(f.both, { backend: HID }) },
+    { what: 'adopting what was deleted and can be had back', code: 'not-found', err: PHRASES.notFound, message: f => adopt(f.away, { backend: HID, claim: claimOf(f.away.externalIdentity.name) }) },
+    { what: 'adopting on a backend that was not configured', code: 'unknown-backend', err: /^Unknown backend/, message: f => adopt(f.stray, { backend: { type: 'LocalConnection', subtype: 'webauthn' } }) },
+    { what: 'a claim that is too long', code: 'too-large', err: /^Too large/, message: f => adopt(f.stray, { claim: new Uint8Array(65) }) },
+
     { what: 'a message without a type', code: 'malformed', err: PHRASES.malformed, message: () => ({}) },
     { what: 'a message of another type', code: 'malformed', err: PHRASES.malformed, message: () => ({ type: 'FormatDiskRequest' }) },
     { what: 'a type of Object.prototype', code: 'malformed', err: PHRASES.malformed, message: () => ({ type: '__proto__' }) },
@@ -171,7 +200,7 @@ describe('S34: refused, and nothing changed:', () => {
   // Every field of every request, with everything that it is not.
   const requests: readonly (readonly [string, (fixture: Fixture) => object])[] = [
     ['generate', () => generate()], ['connect', f => connect(f.both)], ['grant', f => grant(f.both)], ['revoke', f => revoke(f.both)],
-    ['delete', f => remove(f.both)], ['list', () => ({ type: 'ListIdentitiesRequest' })],
+    ['delete', f => remove(f.both)], ['undelete', f => undelete(f.away)], ['adopt', f => adopt(f.stray)], ['list', () => ({ type: 'ListIdentitiesRequest' })],
   ]
   const WRONG: readonly unknown[] = [
     undefined, null, 0, -1, NaN, 1n, true, '', 'CommitAndDecrypt ', 'commit', '__proto__', 'constructor', [], ['Commit'], {}, { type: [] }, { type: 'LocalMemory', more: 1 },
@@ -185,7 +214,8 @@ describe('S34: refused, and nothing changed:', () => {
     const messages: object[] = ['more', 'err', 'sender', 'owner', 'constructor', 'toString'].map(extra => ({ ...request(fixture), [extra]: 'x' }))
     for (const field of fields) {
       messages.push(Object.fromEntries(Object.entries(request(fixture)).filter(([name]) => name !== field)))
-      for (const wrong of WRONG) messages.push({ ...request(fixture), [field]: wrong })
+      // Any few bytes may be a claim.
+      for (const wrong of WRONG) if (field !== 'claim' || !(wrong instanceof Uint8Array)) messages.push({ ...request(fixture), [field]: wrong })
     }
     for (const message of messages) {
       const response: unknown = await fixture.mallory.askRaw(fixture.world.im, untyped(message))

@@ -56,21 +56,23 @@ async function opened(backend: Backend, signsFor: string | null) {
 }
 
 describe('an Identity Management that restarts', () => {
-  test('S29, S27: knows no identity any more; what it gave out leads nowhere, and never to another identity', async () => {
+  test('S76, S27: knows its identities still, which wake under new EngineIDs; what it gave out before leads nowhere', async () => {
     const { node, events, first, crash } = await opened(localMemory(), null)
     await using _ = node
     const im = first<IdentityManagementProtocol>()
     const mine = identities(node.client('alice'), im)
     const old = await mine.generate({ params: 'Ed25519', requestId: 'same' })
     await crash()
-    expect(await mine.list()).toEqual([])
-    expect(await outcomeOf(mine.connect(old.externalIdentity, 'Commit'))).toBe('not-found')
+    expect((await mine.list()).map(({ externalIdentity }) => externalIdentity)).toEqual([old.externalIdentity])
+    expect(await outcomeOf(old.commit(utf8('data')))).toBe('stopped')
     const made = await mine.generate({ params: 'Ed25519', requestId: 'same' })
-    expect(made.externalIdentity).not.toEqual(old.externalIdentity)
+    expect(made.externalIdentity).toEqual(old.externalIdentity)
     expect([made.commitmentEngine.name, made.decryptionEngine.name]).toEqual(['office/0/2', 'office/0/3'])
+    expect((await mine.connect(old.externalIdentity, 'Commit')).commitmentEngine).toEqual(made.commitmentEngine)
     expect(await verify(made.externalIdentity, utf8('data'), await made.commit(utf8('data')))).toBe(true)
-    expect([await outcomeOf(old.commit(utf8('data'))), await outcomeOf(old.delete())]).toEqual(['stopped', 'not-found'])
-    expect(events.flatMap(e => e.kind === 'ended' ? [e.engine.name] : [])).toEqual(['office/0/0', 'office/0/1'])
+    expect(await outcomeOf(old.delete())).toBe('done')
+    expect(await mine.list()).toEqual([])
+    expect(events.flatMap(e => e.kind === 'ended' ? [e.engine.name] : [])).toEqual(['office/0/0', 'office/0/1', 'office/0/2', 'office/0/3'])
   })
 })
 

@@ -1,18 +1,20 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { expect } from 'vitest'
 import { includes } from '../../src/backends/backend.ts'
-import type { Backend, BackendName, Capabilities, CiphertextRefusal, Decryptor, GenerateOptions, Signer } from '../../src/backends/backend.ts'
+import type { Adopted, Backend, BackendName, Capabilities, CiphertextRefusal, Decryptor, GenerateOptions, Signer, Undoable } from '../../src/backends/backend.ts'
 import type { Host, Wake } from '../../src/core/clock.ts'
 import type { Client } from '../../src/core/client.ts'
 import { externalIdentityOf } from '../../src/core/engine-id.ts'
 import type { EngineRef, ExternalIdentity } from '../../src/core/engine-id.ts'
+import type { Engine } from '../../src/core/engine.ts'
 import { Fault, IpseError } from '../../src/core/errors.ts'
 import type { CommitmentProtocol } from '../../src/engines/commitment/messages.ts'
 import type { DecryptionProtocol } from '../../src/engines/decryption/messages.ts'
+import type { IdentityManagement } from '../../src/engines/identity-management/family.ts'
 import { identityManagement } from '../../src/engines/identity-management/index.ts'
 import type { IdentityManagementProtocol } from '../../src/engines/identity-management/messages.ts'
 import { RuntimeNode } from '../../src/runtime/node.ts'
-import type { NodeOptions } from '../../src/runtime/node.ts'
+import type { NodeOptions } from '../../src/runtime/node-options.ts'
 import type { Observed } from '../../src/runtime/observation.ts'
 
 // A backend that does as it is told, and a node around it whose time stands still until a test moves it.
@@ -34,7 +36,7 @@ export const utf8 = (text: string): Uint8Array => new Uint8Array(Buffer.from(tex
 
 // ── the backend ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-export type Operation = 'generate' | 'delete' | 'signer' | 'decryptor' | 'sign' | 'decrypt' | 'close'
+export type Operation = 'generate' | 'delete' | 'undelete' | 'adopt' | 'signer' | 'decryptor' | 'sign' | 'decrypt' | 'close'
 /** Stands between an operation and its work: it may do the work, now or later, or anything else. */
 export type Hook = <T>(work: () => T, signal: AbortSignal) => T | Promise<T>
 
@@ -61,22 +63,27 @@ export class TestBackend implements Backend {
   readonly capabilities: readonly Capabilities[]
   readonly on: { [O in Operation]?: Hook } = {}
   /** How often each operation was begun. */
-  readonly count: Record<Operation, number> = { generate: 0, delete: 0, signer: 0, decryptor: 0, sign: 0, decrypt: 0, close: 0 }
+  readonly count: Record<Operation, number> = { generate: 0, delete: 0, undelete: 0, adopt: 0, signer: 0, decryptor: 0, sign: 0, decrypt: 0, close: 0 }
   /** Signers and decryptors that were given out and not closed. */
   open = 0
   /** What a well-behaved caller would not have done. */
   readonly complaints: string[] = []
+  /** Where it is given, deletes can be taken back for ever, whatever they say. */
+  readonly undoUntil: number | undefined
   readonly #label: string
   readonly #byName = new Map<string, Held>()
+  readonly #putAway = new Map<string, Held>()
   #made = 0
 
-  constructor({ name = { type: 'LocalMemory' }, params = ['Ed25519', 'Secp256k1'], capabilities = ['Commit', 'Decrypt', 'CommitAndDecrypt'], label = 'test' }: {
+  constructor({ name = { type: 'LocalMemory' }, params = ['Ed25519', 'Secp256k1'], capabilities = ['Commit', 'Decrypt', 'CommitAndDecrypt'], label = 'test', undoUntil }: {
     readonly name?: BackendName; readonly params?: readonly string[]; readonly capabilities?: readonly Capabilities[]; readonly label?: string
+    readonly undoUntil?: number
   } = {}) {
     this.name = name
     this.params = params
     this.capabilities = capabilities
     this.#label = label
+    this.undoUntil = undoUntil
   }
 
   /** The names of the identities it holds. */
@@ -113,10 +120,28 @@ export class TestBackend implements Backend {
     })
   }
 
-  delete(identity: ExternalIdentity, signal: AbortSignal): void | Promise<void> {
+  delete({ name }: ExternalIdentity, signal: AbortSignal): void | Undoable | Promise<void | Undoable> {
     return this.#do('delete', signal, () => {
-      this.#held(identity.name)
-      this.#byName.delete(identity.name)
+      const held = this.#putAway.get(name) ?? this.#held(name)
+      this.#byName.delete(name)
+      if (this.undoUntil === undefined) return undefined
+      this.#putAway.set(name, held)
+      return { undoUntil: this.undoUntil }
+    })
+  }
+
+  undelete({ name }: ExternalIdentity, signal: AbortSignal): void | Promise<void> {
+    return this.#do('undelete', signal, () => {
+      this.#byName.set(name, this.#putAway.get(name) ?? this.#held(name))
+      this.#putAway.delete(name)
+    })
+  }
+
+  adopt({ name }: ExternalIdentity, claim: Uint8Array, signal: AbortSignal): Adopted | Promise<Adopted> {
+    return this.#do('adopt', signal, () => {
+      const { options: { params, capabilities } } = this.#held(name)
+      if (Buffer.compare(claim, claimOf(name)) !== 0) throw new Fault('not-found', 'The test backend does not hold this identity')
+      return { params, capabilities, format: 'framed' }
     })
   }
 
@@ -178,6 +203,11 @@ export class TestBackend implements Backend {
     const hook = this.on[operation]
     return hook === undefined ? work() : hook(work, signal)
   }
+}
+
+/** What gives a right to adopt the identity of that name. */
+export function claimOf(name: string): Uint8Array {
+  return utf8(`claim of ${name}`)
 }
 
 function mask(secret: Uint8Array, data: Uint8Array): Uint8Array {
@@ -268,8 +298,8 @@ export class World implements AsyncDisposable {
     this.events = events
   }
 
-  static async make({ backend = new TestBackend(), backends = [backend], options }: {
-    readonly backend?: TestBackend; readonly backends?: readonly Backend[]; readonly options?: NodeOptions
+  static async make({ backend = new TestBackend(), backends = [backend], options, engine = identityManagement }: {
+    readonly backend?: TestBackend; readonly backends?: readonly Backend[]; readonly options?: NodeOptions; readonly engine?: Engine<IdentityManagement>
   } = {}): Promise<World> {
     const host = new StillHost()
     const node = new RuntimeNode({
@@ -277,7 +307,7 @@ export class World implements AsyncDisposable {
     })
     const events: Observed[] = []
     node.observe(event => events.push(event))
-    const im = await node.spawn(identityManagement, { name: 'im', config: { backendDeadline: BACKEND_DEADLINE }, services: { backends } })
+    const im = await node.spawn(engine, { name: 'im', config: { backendDeadline: BACKEND_DEADLINE }, services: { backends } })
     return new World(node, im, backend, host, events)
   }
 

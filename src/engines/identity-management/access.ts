@@ -1,12 +1,13 @@
 import { includes, sameBackend } from '../../backends/backend.ts'
 import type { Capabilities } from '../../backends/backend.ts'
-import { grant, reply, revoke, update } from '../../core/effect.ts'
+import { reply, revoke, update } from '../../core/effect.ts'
 import { sameEngine } from '../../core/engine-id.ts'
-import type { EngineID, ExternalIdentity } from '../../core/engine-id.ts'
+import type { EngineID } from '../../core/engine-id.ts'
 import { refuse } from '../../core/protocol.ts'
-import { enginesOf, granteeKey } from './environment.ts'
-import type { Identity, IdentityManagementEnvironment } from './environment.ts'
-import type { Answer, AskedFor, Config, IdentityRefusal } from './family.ts'
+import { handOut } from './engines.ts'
+import { awakeEngines, changed, enginesIn, granteeKey, liveIdentity } from './environment.ts'
+import type { IdentityManagementEnvironment } from './environment.ts'
+import type { Answer, AskedFor, Config, Connecting, IdentityRefusal } from './family.ts'
 
 // Checks are guards that hold when something is wrong, and answer the refusal.
 
@@ -15,26 +16,15 @@ type Connect = AskedFor<'ConnectIdentityRequest'>
 type Grant = AskedFor<'GrantIdentityRequest'>
 type Revoke = AskedFor<'RevokeIdentityRequest'>
 
-/** The identity of that name, unless it is being deleted. Its bundle may be left out, but not be another. */
-export function liveIdentity({ identities }: Environment, { name, bundle }: ExternalIdentity): Identity | undefined {
-  const identity = identities.get(name)
-  if (identity?.isDeleting !== false) return undefined
-  return bundle === undefined || isSame(bundle, identity.externalIdentity.bundle) ? identity : undefined
-}
-
-function isSame(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return a.length === b?.length && a.every((byte, i) => byte === b[i])
-}
-
 // ── connecting ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function checkExternalIdentity({ msg }: Connect, _config: Config, environment: Environment): IdentityRefusal | undefined {
+export function checkExternalIdentity<T extends Connecting>({ msg }: T, _config: Config, environment: Environment): IdentityRefusal | undefined {
   const identity = liveIdentity(environment, msg.externalIdentity)
   return identity !== undefined && sameBackend(identity.backend, msg.backend) ? undefined
     : refuse('not-found', 'External identity not found: no such identity lives on this backend')
 }
 
-export function verifyCapabilities({ msg, sender }: Connect, _config: Config, environment: Environment): IdentityRefusal | undefined {
+export function verifyCapabilities<T extends Connecting>({ msg, sender }: T, _config: Config, environment: Environment): IdentityRefusal | undefined {
   const identity = liveIdentity(environment, msg.externalIdentity)
   if (identity === undefined) return undefined
   if (!includes(identity.capabilities, msg.capabilities)) {
@@ -47,21 +37,11 @@ export function verifyCapabilities({ msg, sender }: Connect, _config: Config, en
 
 /** The engines that were asked for; connecting again changes nothing. */
 export function copyEngineReferences({ msg, sender }: Connect, _config: Config, environment: Environment): Answer<'ConnectIdentityRequest'> {
-  const { commitmentEngine, decryptionEngine } = environment.identities.get(msg.externalIdentity.name) ?? {}
-  switch (msg.capabilities) {
-    case 'Commit':
-      return commitmentEngine ? [reply({ commitmentEngine }), grant(commitmentEngine, sender)] : engineGone()
-    case 'Decrypt':
-      return decryptionEngine ? [reply({ decryptionEngine }), grant(decryptionEngine, sender)] : engineGone()
-    case 'CommitAndDecrypt':
-      return commitmentEngine && decryptionEngine
-        ? [reply({ commitmentEngine, decryptionEngine }), grant(commitmentEngine, sender), grant(decryptionEngine, sender)]
-        : engineGone()
-  }
-}
-
-function engineGone() {
-  return reply<IdentityRefusal>(refuse('engine-gone', 'Engine gone: an engine of this identity has ended. Its owner can delete it, and generate another'))
+  const identity = environment.identities.get(msg.externalIdentity.name)
+  const engines = identity && awakeEngines(environment, identity)
+  if (engines === undefined) return undefined
+  const { response, grants } = handOut(engines, msg.capabilities, sender)
+  return [reply(response), ...grants]
 }
 
 // ── sharing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,13 +60,12 @@ export function checkGrant({ msg }: Grant, _config: Config, environment: Environ
 
 /** Grants add up. The owner has all there is, so that granting it something changes nothing. */
 export function grantIdentity({ msg, sender, self }: Grant, _config: Config, environment: Environment): Answer<'GrantIdentityRequest'> {
-  const { identities } = environment
-  const identity = identities.get(msg.externalIdentity.name)
+  const identity = environment.identities.get(msg.externalIdentity.name)
   const grantee = granteeOf(msg, self)
   if (identity === undefined || sameEngine(grantee, sender)) return reply({})
   const key = granteeKey(grantee)
   const grants = identity.grants.set(key, union(identity.grants.get(key), msg.capabilities))
-  return [reply({}), update<Environment>({ ...environment, identities: identities.set(identity.externalIdentity.name, { ...identity, grants }) })]
+  return [reply({}), update<Environment>(changed(environment, msg.externalIdentity.name, { grants }))]
 }
 
 export function checkGrantee({ msg, sender, self }: Revoke): IdentityRefusal | undefined {
@@ -95,15 +74,14 @@ export function checkGrantee({ msg, sender, self }: Revoke): IdentityRefusal | u
 
 /** Ends the grant and the access to both engines, also for requests that already wait there. Revoking nothing succeeds. */
 export function revokeIdentity({ msg, self }: Revoke, _config: Config, environment: Environment): Answer<'RevokeIdentityRequest'> {
-  const { identities } = environment
-  const identity = identities.get(msg.externalIdentity.name)
+  const identity = environment.identities.get(msg.externalIdentity.name)
   if (identity === undefined) return reply({})
   const grantee = granteeOf(msg, self)
   const grants = identity.grants.delete(granteeKey(grantee))
   return [
     reply({}),
-    ...enginesOf(identity).map(engine => revoke(engine, grantee)),
-    update<Environment>({ ...environment, identities: identities.set(identity.externalIdentity.name, { ...identity, grants }) }),
+    ...enginesIn(awakeEngines(environment, identity)).map(engine => revoke(engine, grantee)),
+    update<Environment>(changed(environment, msg.externalIdentity.name, { grants })),
   ]
 }
 
@@ -118,11 +96,11 @@ function union(a: Capabilities | undefined, b: Capabilities): Capabilities {
 
 // ── listing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function listIdentities({ sender }: AskedFor<'ListIdentitiesRequest'>, _config: Config, { identities }: Environment): Answer<'ListIdentitiesRequest'> {
+export function listIdentities({ sender }: AskedFor<'ListIdentitiesRequest'>, _config: Config, { identities, life }: Environment): Answer<'ListIdentitiesRequest'> {
   const key = granteeKey(sender)
-  return reply({ identities: [...identities].flatMap(([, { externalIdentity, backend, capabilities, owner, grants, isDeleting }]) => {
+  return reply({ identities: [...identities].flatMap(([, { externalIdentity, backend, capabilities, owner, grants, deletion }]) => {
     const isOwner = sameEngine(owner, sender)
     const can = isOwner ? capabilities : grants.get(key)
-    return can === undefined || isDeleting ? [] : [{ externalIdentity, backend, capabilities: can, isOwner }]
+    return can === undefined || deletion?.life === life ? [] : [{ externalIdentity, backend, capabilities: can, isOwner }]
   }) })
 }

@@ -1,17 +1,18 @@
 import { describeBackend, findBackend, sameBackend } from '../../backends/backend.ts'
-import { reply, stop, task, update } from '../../core/effect.ts'
+import type { Undoable } from '../../backends/backend.ts'
+import { isRecord } from '../../core/data.ts'
+import { reply, stop, task, timer, update } from '../../core/effect.ts'
 import { sameEngine } from '../../core/engine-id.ts'
 import { IpseError } from '../../core/errors.ts'
 import type { TaskHandlers } from '../../core/engine.ts'
 import { refuse } from '../../core/protocol.ts'
 import type { Step } from '../../core/rule.ts'
-import type { Outcome, Terminated } from '../../core/trigger.ts'
+import type { Outcome } from '../../core/trigger.ts'
 import { backendFailure } from '../backend-failure.ts'
-import { liveIdentity } from './access.ts'
-import { enginesOf } from './environment.ts'
+import { withoutServing } from './engines.ts'
+import { awakeEngines, changed, enginesIn, liveIdentity } from './environment.ts'
 import type { Identity, IdentityManagementEnvironment } from './environment.ts'
 import type { Answer, AskedFor, Config, IdentityManagement, IdentityRefusal } from './family.ts'
-import type { IdentityManagementProtocol } from './messages.ts'
 
 type Environment = IdentityManagementEnvironment
 type Delete = AskedFor<'DeleteIdentityRequest'>
@@ -30,60 +31,57 @@ export function deleteIdentityIfExists({ msg, replyTo }: Delete, { backendDeadli
   const identity = environment.identities.get(msg.externalIdentity.name)
   if (identity === undefined) return undefined
   const { externalIdentity, backend } = identity
+  const deletion = { life: environment.life, request: replyTo.id }
   return [
-    task('delete', { backend, identity: externalIdentity, replyTo }, { key: `delete/${replyTo.id}`, deadline: backendDeadline }),
-    update<Environment>(changed(environment, externalIdentity.name, { isDeleting: true })),
+    task('delete', { backend, externalIdentity, replyTo }, { key: `delete/${replyTo.id}`, deadline: backendDeadline }),
+    update<Environment>(changed(environment, externalIdentity.name, { deletion })),
   ]
 }
 
-export const erase: TaskHandlers<IdentityManagement>['delete'] = async ({ backend: name, identity }, services, signal) => {
+export const erase: TaskHandlers<IdentityManagement>['delete'] = async ({ backend: name, externalIdentity }, services, signal) => {
   const backend = findBackend(services, name)
   if (backend === undefined) return refuse('unknown-backend', `Unknown backend: this engine was given no ${describeBackend(name)} backend`)
   try {
-    await backend.delete(identity, signal)
+    const answer: unknown = await backend.delete(externalIdentity, signal)
+    return isUndoable(answer) ? { undoUntil: answer.undoUntil } : null
   } catch (error) {
     // Erased already: by an earlier attempt that was given up too soon.
     if (!(error instanceof IpseError && error.code === 'not-found')) throw error
+    return null
   }
-  return null
 }
 
-/** The keys are gone: stop both engines, and forget the identity. If the backend failed, it is as it was. */
-export function forgetIdentity(end: Outcome<IdentityManagement, 'delete'>, _config: Config, environment: Environment): Step<IdentityManagement> {
-  const { identity: { name }, replyTo } = end.input
-  const refusal = end.outcome === 'done' ? end.output : refuse('backend-failed', backendFailure(end))
-  if (refusal !== null) return [reply(refusal, { to: replyTo }), update<Environment>(changed(environment, name, { isDeleting: false }))]
+function isUndoable(answer: unknown): answer is Undoable {
+  return isRecord(answer) && 'undoUntil' in answer && Number.isFinite(answer.undoUntil)
+}
+
+/**
+ * The keys are gone: stop both engines, and forget the identity, at once or when it can't be had back any more. If the backend failed, it is as
+ * it was. A delete of another life may have been asked for again: the last one decides.
+ */
+export function forgetIdentity(end: Outcome<IdentityManagement, 'delete'>, { backendDeadline }: Config, environment: Environment): Step<IdentityManagement> {
+  const { externalIdentity: { name }, replyTo } = end.input
   const identity = environment.identities.get(name)
-  const engines = identity === undefined ? [] : enginesOf(identity)
+  const isLast = identity?.deletion?.request === replyTo.id
+  const output = end.outcome === 'done' ? end.output : refuse('backend-failed', backendFailure(end))
+  if (output !== null && 'err' in output) {
+    return [reply(output, { to: replyTo }), ...isLast ? [update<Environment>(changed(environment, name, { deletion: null }))] : []]
+  }
+  const answer = reply(output ?? {}, { to: replyTo })
+  if (identity === undefined || !isLast) return answer
+  const { identities, deleted } = environment
+  const engines = enginesIn(awakeEngines(environment, identity))
+  const dormant: Identity = { ...identity, engines: null, deletion: null }
   return [
-    reply({}, { to: replyTo }),
+    answer,
     update<Environment>({
       ...environment,
-      identities: environment.identities.delete(name),
-      serving: engines.reduce((serving, engine) => serving.delete(engine.name), environment.serving),
+      identities: identities.delete(name),
+      serving: withoutServing(environment, identity),
+      deleted: output === null ? deleted : deleted.set(name, { identity: dormant, request: replyTo.id, undoUntil: output.undoUntil }),
     }),
+    // Remembered a little longer than by the backend, for an undelete that is under way then.
+    ...output === null ? [] : [timer(`forget/${name}`, { after: Math.max(0, output.undoUntil - end.time) + backendDeadline })],
     ...engines.map(engine => stop(engine)),
   ]
-}
-
-/** An engine ended that nobody stopped. Its identity stays, to be deleted; nothing connects to that engine any more. */
-export function loseEngine({ engine }: Terminated<IdentityManagementProtocol>, _config: Config, environment: Environment) {
-  const name = environment.serving.get(engine.name)
-  const identity = name === undefined ? undefined : environment.identities.get(name)
-  if (name === undefined || identity === undefined) return undefined
-  const { commitmentEngine, decryptionEngine, ...rest } = identity
-  const left: Identity = {
-    ...rest,
-    ...commitmentEngine && !sameEngine(commitmentEngine, engine) && { commitmentEngine },
-    ...decryptionEngine && !sameEngine(decryptionEngine, engine) && { decryptionEngine },
-  }
-  return update<Environment>({
-    ...environment, identities: environment.identities.set(name, left), serving: environment.serving.delete(engine.name),
-  })
-}
-
-function changed(environment: Environment, name: string, change: Partial<Identity>): Environment {
-  const identity = environment.identities.get(name)
-  return identity === undefined ? environment
-    : { ...environment, identities: environment.identities.set(name, { ...identity, ...change }) }
 }

@@ -57,8 +57,9 @@ export interface Ownership {
   /**
    * Erases the identity. Every handle to it is dead then. Refused with `not-found`, `not-owner`, `unknown-backend`, and with
    * `backend-failed`, which leaves the identity as it was, unless the backend erased it too late to be heard: delete again then.
+   * Resolves with `undoUntil`, in milliseconds since the Unix epoch, where the backend only puts it away until then: see `undelete`.
    */
-  delete(): Promise<void>
+  delete(): Promise<{ readonly undoUntil?: number }>
 }
 /** An identity that its principal generated, with `grant`, `revoke` and `delete`. Holds EngineIDs and no keys. */
 export type Owned<C extends Capabilities> = Borrowed<C> & Ownership
@@ -82,16 +83,31 @@ export interface Identities {
   /**
    * Makes an identity that this principal owns. Refused with `unknown-backend`, `unknown-params`, `not-available` (capabilities, format),
    * `backend-failed`, `exists`, `malformed` (capabilities, requestId); for a `requestId` used before, with `request-conflict`
-   * (for something else), `not-found` (deleted since), `engine-gone` (an engine of it has ended).
+   * (for something else), `not-found` (deleted since), `engine-gone` (an engine of it has ended, or its keys are gone).
    */
   generate<C extends Capabilities = 'CommitAndDecrypt'>(options: GenerateIdentity<C>): Promise<Owned<C>>
   /**
-   * Connects to one's own identity, or to one that was granted. `backend` is where it lives: `LocalMemory` unless told. Refused with
-   * `not-found`, `not-available` (the identity lacks them), `not-granted`, `engine-gone`, `unknown-backend`, `malformed`.
+   * Connects to one's own identity, or to one that was granted. `backend` is where it lives: `LocalMemory` unless told. If it is dormant, since
+   * the engines were of an earlier process, it wakes. Refused with `not-found`, `not-available` (the identity lacks them), `not-granted`,
+   * `engine-gone` (an engine has ended, or the backend has no keys of it any more), `unknown-backend`, `malformed`; while waking, with
+   * `backend-failed`.
    */
   connect<C extends Capabilities>(identity: ExternalIdentity, capabilities: C, backend?: BackendName): Promise<Borrowed<C>>
   /** The principal's own identities, and those granted to it with what was granted, but for those being deleted. Never refused. */
   list(): Promise<readonly { readonly externalIdentity: ExternalIdentity; readonly backend: BackendName; readonly capabilities: Capabilities; readonly isOwner: boolean }[]>
+  /** What only the owner of an identity can do: for one that an earlier process generated. Asks nothing of anybody; who does not own it is refused later. */
+  ownership(identity: ExternalIdentity, backend?: BackendName): Ownership
+  /**
+   * Takes the delete of one's own identity back: it is there again with its grants, to be connected to. Refused with `not-found` (it is not
+   * deleted, or can't be had back any more), `not-owner`, `unknown-backend`, `backend-failed`, `malformed`.
+   */
+  undelete(identity: ExternalIdentity, backend?: BackendName): Promise<void>
+  /**
+   * Becomes the owner of an identity that the backend holds and nobody owns here, as after its backup was restored, by the claim that the
+   * backend gave out for it; and tells what it is capable of. Harmless for one's own. Refused with `exists` (it is another's), `not-found`
+   * (no such identity, another claim, or it is deleted), `unknown-backend`, `backend-failed`, `malformed`, `too-large`.
+   */
+  adopt(identity: ExternalIdentity, claim: Uint8Array, backend?: BackendName): Promise<{ readonly capabilities: Capabilities }>
 }
 
 const LOCAL_MEMORY: BackendName = { type: 'LocalMemory' }
@@ -123,8 +139,20 @@ class IdentitiesOf implements Identities {
     return this.#handles(externalIdentity, await this.#client.ask(this.#im, { type: 'ConnectIdentityRequest', externalIdentity, backend, capabilities }))
   }
 
+  ownership(externalIdentity: ExternalIdentity, backend: BackendName = LOCAL_MEMORY): Ownership {
+    return this.#ownership(externalIdentity, backend)
+  }
+
   async list() {
     return (await this.#client.ask(this.#im, { type: 'ListIdentitiesRequest' })).identities
+  }
+
+  async undelete(externalIdentity: ExternalIdentity, backend: BackendName = LOCAL_MEMORY) {
+    await this.#client.ask(this.#im, { type: 'UndeleteIdentityRequest', externalIdentity, backend })
+  }
+
+  adopt(externalIdentity: ExternalIdentity, claim: Uint8Array, backend: BackendName = LOCAL_MEMORY) {
+    return this.#client.ask(this.#im, { type: 'AdoptIdentityRequest', externalIdentity, backend, claim })
   }
 
   #handles(externalIdentity: ExternalIdentity, { commitmentEngine, decryptionEngine }: Partial<Engines>): object {
@@ -153,9 +181,7 @@ class IdentitiesOf implements Identities {
       async revoke(grantee) {
         await client.ask(im, { type: 'RevokeIdentityRequest', externalIdentity, grantee: engineIDOf(grantee) })
       },
-      async delete() {
-        await client.ask(im, { type: 'DeleteIdentityRequest', externalIdentity, backend })
-      },
+      delete: () => client.ask(im, { type: 'DeleteIdentityRequest', externalIdentity, backend }),
     }
   }
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { defineProtocol, exchange, exchangeBy } from '../../core/protocol.ts'
 import type { ProtocolOf } from '../../core/protocol.ts'
-import { coded, engineID, engineRef, externalIdentity } from '../../core/schema.ts'
+import { bytes, coded, engineID, engineRef, externalIdentity, sensitive } from '../../core/schema.ts'
 import { backendName } from '../backend-name.ts'
 import type { CommitmentProtocol } from '../commitment/messages.ts'
 import type { DecryptionProtocol } from '../decryption/messages.ts'
@@ -10,10 +10,13 @@ const backend = coded(backendName, 'unknown-backend')
 const params = coded(z.enum(['Ed25519', 'Secp256k1', 'BLS', 'P256', 'MLDSA65']), 'unknown-params')
 const capabilities = z.enum(['Commit', 'Decrypt', 'CommitAndDecrypt'])
 /** The sender's own name for an attempt, so that asking again gives the same identity. */
-const requestId = z.string().min(1).max(256).exactOptional()
+const requestId = z.string().min(1).max(256).refine(text => text.isWellFormed(), 'expected text without lone surrogates, which has a form to be stored in').exactOptional()
 
 /** `raw` identities sign bare bytes. They are no evidence, no name and no account of anything here. */
 const format = z.enum(['framed', 'raw']).exactOptional()
+
+/** Bytes. */
+const CLAIM_LIMIT = 64
 
 const identity = { externalIdentity: externalIdentity() }
 const commit = { commitmentEngine: engineRef<CommitmentProtocol>() }
@@ -37,14 +40,27 @@ export const identityManagementProtocol = defineProtocol({
       Decrypt: { ...identity, ...decrypt },
       CommitAndDecrypt: { ...identity, ...commit, ...decrypt },
     }),
-    /** Answers with the engines for `capabilities`, and lets the asker use them: an owner, or whom the owner granted as much. */
+    /**
+     * Answers with the engines for `capabilities`, and lets the asker use them: an owner, or whom the owner granted as much. If the identity's
+     * engines were of another life, spawns them anew.
+     */
     ConnectIdentityRequest: exchangeBy({ ...identity, backend, capabilities }, 'capabilities', {
       Commit: commit,
       Decrypt: decrypt,
       CommitAndDecrypt: { ...commit, ...decrypt },
     }),
-    /** Has the backend erase the keys, then stops the engines. The owner's to ask. */
-    DeleteIdentityRequest: exchange({ ...identity, backend }, {}),
+    /**
+     * Has the backend erase the keys, or put them away, then stops the engines. Until `undoUntil`, in milliseconds since the Unix epoch, it can be
+     * taken back; without it, never. The owner's to ask.
+     */
+    DeleteIdentityRequest: exchange({ ...identity, backend }, { undoUntil: z.number().exactOptional() }),
+    /** Takes a delete back: the identity has its owner and its grants again. The owner's to ask. */
+    UndeleteIdentityRequest: exchange({ ...identity, backend }, {}),
+    /**
+     * Makes the asker the owner of an identity that the backend holds and nobody owns here, as after its backup was restored. `claim` is the
+     * secret that the backend gave out for it. Asking again for one's own is harmless.
+     */
+    AdoptIdentityRequest: exchange({ ...identity, backend, claim: sensitive(bytes(CLAIM_LIMIT)) }, { capabilities }),
     /** Lets `grantee` connect with `capabilities`, beside what it was granted before. The owner's to ask. */
     GrantIdentityRequest: exchange({ ...identity, grantee: engineID(), capabilities }, {}),
     /** Takes back all that `grantee` was granted, and its access to the engines. The owner's to ask. */
