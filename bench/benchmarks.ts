@@ -6,6 +6,10 @@ import { growth } from './growth.ts'
 import { hostedMachine } from './hosted-machine.ts'
 import { idleEngine } from './idle-engine.ts'
 import { loopDelay, loopDelaySigning } from './loop-delay.ts'
+import { generateDurable } from './durable/generate.ts'
+import { identityMemory } from './durable/memory.ts'
+import { restarting } from './durable/restart.ts'
+import { unlock } from './durable/unlock.ts'
 import { effect } from './peers/effect.ts'
 import { erlang } from './peers/erlang.ts'
 import { nact } from './peers/nact.ts'
@@ -24,11 +28,13 @@ export const benchmarks: { readonly [name: string]: (effort: Effort, peers: read
   tell, 'ping-pong': pingPong, ask, spawn, 'idle-engine': idleEngine, backlog, 'loop-delay': loopDelay, growth, commit, 'hosted-machine': hostedMachine,
   'commit-ed25519': commitEd25519, 'commit-secp256k1': commitSecp256k1, 'commit-p256': commitP256, 'commit-mldsa65': commitMldsa65, 'commit-bls': commitBls,
   'verify-bls-batch': verifyBlsBatch, 'decrypt-1k': decrypt1k, 'loop-delay-signing': loopDelaySigning,
+  'generate-durable': generateDurable, restart: restarting, unlock, 'identity-memory': identityMemory,
 }
 
 /** The benchmarks that have rows of other names. */
 const ROWS: { readonly [name: string]: readonly string[] } = {
   tell: ['tell', 'tell-client'], ask: ['ask', 'ask-100', 'request'], 'commit-ed25519': ['commit-ed25519', 'commit-ed25519-cores'],
+  restart: ['restart', 'connect-after-restart', 'growth-durable'],
 }
 
 /** The rows of a benchmark, by which it may be asked for too. */

@@ -32,6 +32,10 @@ const ROWS: { readonly [benchmark: string]: { readonly [row: string]: readonly s
   'verify-bls-batch': { 'verify-bls-batch': ['one by one'] },
   'decrypt-1k': { 'decrypt-1k': ['bare primitives'] },
   'loop-delay-signing': { 'loop-delay-signing': ['an idle loop'] },
+  'generate-durable': { 'generate-durable': ['local memory', 'bare store'] },
+  restart: { restart: ['one identity'], 'connect-after-restart': ['awake'], 'growth-durable': ['among 10'] },
+  unlock: { unlock: ['portable', 'passphrase'] },
+  'identity-memory': { 'identity-memory': ['awake', 'local memory'] },
 }
 
 describe('each benchmark completes its work and names its rows', () => {
