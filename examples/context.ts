@@ -6,6 +6,8 @@ export interface Context {
   readonly node: Node
   /** The network that it is on. */
   readonly network: MemoryNetwork
+  /** Has another node observed too, which the example makes and stops. */
+  readonly observe: (node: Node) => void
   readonly print: (line: string) => void
   /** Does `work` under a title, and shows what the node did meanwhile. */
   readonly sequence: <T>(title: string, work: () => Promise<T>) => Promise<T>

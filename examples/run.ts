@@ -16,6 +16,9 @@ const examples: ReadonlyMap<string, () => Promise<Example>> = new Map([
   ['xstate-machine', async () => (await import('./xstate-machine.ts')).xstateMachine],
   ['two-nodes', async () => (await import('./two-nodes.ts')).twoNodes],
   ['simulate-your-engine', async () => (await import('./simulate-your-engine.ts')).simulateYourEngine],
+  ['service-that-restarts', async () => (await import('./service-that-restarts.ts')).serviceThatRestarts],
+  ['backup-and-restore', async () => (await import('./backup-and-restore.ts')).backupAndRestore],
+  ['lock-and-unlock', async () => (await import('./lock-and-unlock.ts')).lockAndUnlock],
   ['jws', async () => (await import('./jws.ts')).jws],
   ['viem-account', async () => (await import('./viem-account.ts')).viemAccount],
   ['verify-from-python', async () => (await import('./verify-from-python.ts')).verifyFromPython],
@@ -38,6 +41,7 @@ async function run(example: Example, mermaid: boolean): Promise<void> {
   const context: Context = {
     node,
     network,
+    observe: other => void other.observe(trace.observe),
     print: line => void (mermaid || console.log(line)),
     async sequence(title, work) {
       showLines()

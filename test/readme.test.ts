@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -17,12 +18,12 @@ interface Program {
 const programs: readonly Program[] = pages.flatMap(({ path, text }) =>
   Array.from(text.matchAll(/^```ts\n([^]*?)^```$/gm), ({ index, 1: program = '' }) =>
     ({ name: `${path}:${text.slice(0, index).split('\n').length + 1}`, text: program })))
-  .filter(program => /from 'ipse(\/[a-z]+)?'/.test(program.text))
+  .filter(program => /from 'ipse(\/[a-z/]+)?'/.test(program.text))
 
 /** The program with the package's sources in place of the package, as a file in `folder` has to import them. */
 function fromSource({ text }: Program, folder: string): string {
   const sources = `./${join(relative(folder, root), 'src')}`
-  return text.replace(/from 'ipse(?:\/([a-z]+))?'/g, (_, entry: string | undefined) => `from '${sources}/${entry ?? 'index'}.ts'`)
+  return text.replace(/from 'ipse(?:\/(?:stores\/)?([a-z]+))?'/g, (_, entry: string | undefined) => `from '${sources}/${entry ?? 'index'}.ts'`)
 }
 
 interface Ran {
@@ -31,9 +32,9 @@ interface Ran {
 }
 
 /** Runs a program that is no file, as if it stood in the project's folder. */
-function run(program: string): Promise<Ran> {
+function run(program: string, temporary: string): Promise<Ran> {
   return new Promise((done, failed) => {
-    const child = spawn(process.execPath, ['--input-type=module-typescript', '-'], { cwd: root, stdio: ['pipe', 'ignore', 'pipe'] })
+    const child = spawn(process.execPath, ['--input-type=module-typescript', '-'], { cwd: root, env: { ...process.env, TMPDIR: temporary }, stdio: ['pipe', 'ignore', 'pipe'] })
     let stderr = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text })
     child.on('error', failed)
@@ -48,7 +49,9 @@ describe('programs in the documentation', () => {
   })
 
   test.each(programs)('$name runs', async program => {
-    expect(await run(fromSource(program, root))).toEqual({ code: 0, stderr: '' })
+    const temporary = mkdtempSync(join(tmpdir(), 'ipse-program-'))
+    expect(await run(fromSource(program, root), temporary)).toEqual({ code: 0, stderr: '' })
+    rmSync(temporary, { recursive: true })
   })
 
   describe('types', () => {
