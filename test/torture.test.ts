@@ -34,7 +34,9 @@ await describeLmdb('processes that are killed', () => {
     expect((await planted('idle-keyslots', 'rotate')).halfThere).toBeGreaterThan(0)
   }, 300_000)
 
-  test('repeat what a store does not forget, and that is noticed', async () => {
-    expect((await planted('sticky-rows', 'message', 4)).repeated).toBeGreaterThan(0)
+  test('repeat what a store does not forget, or leave it for good, and that is noticed', async () => {
+    // Which of the two is seen first is a matter of when the process was killed.
+    const { repeated, halfThere } = await planted('sticky-rows', 'message')
+    expect(repeated + halfThere).toBeGreaterThan(0)
   }, 300_000)
 })

@@ -15,9 +15,9 @@ export interface Child {
 const program = join(import.meta.dirname, 'lmdb-child.ts')
 
 /** `shell` comes before the command, such as a limit of the process. */
-export function child(what: 'open' | 'write' | 'write large' | 'compact', path: string, { shell, ...options }: SpawnOptions & { readonly shell?: string } = {}): Child {
+export function child(what: 'open' | 'write' | 'write large' | 'compact', path: string, { shell, user, ...options }: SpawnOptions & { readonly shell?: string; readonly user?: number } = {}): Child {
   const started = shell === undefined
-    ? spawn(process.execPath, [program, what, path], { stdio: ['pipe', 'pipe', 'ignore'], ...options })
+    ? spawn(process.execPath, [program, what, path, ...user === undefined ? [] : [String(user)]], { stdio: ['pipe', 'pipe', 'ignore'], ...options })
     : spawn('sh', ['-c', `${shell}; exec "$0" "$@"`, process.execPath, program, what, path], { stdio: ['pipe', 'pipe', 'ignore'], ...options })
   const ended = once(started, 'close')
   if (started.stdout === null) throw new Error('the child has no output')

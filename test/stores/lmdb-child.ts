@@ -2,9 +2,11 @@ import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { lmdbStore } from '../../src/lmdb.ts'
 import type { Store } from '../../src/stores/store.ts'
 
-// What tests do in a process of its own: `open`, `write`, `write large` or `compact`, and the folder of the store. Each line it says is a step that is done.
+// What tests do in a process of its own: `open`, `write`, `write large` or `compact`, the folder of the store, and the number of a user to do it as. Each line it says is a step that is done.
 
-const [, , what = '', path = ''] = process.argv
+const [, , what = '', path = '', user] = process.argv
+// Of another user, once all is loaded: that one may not be let into the project's folder.
+if (user !== undefined) process.setuid?.(Number(user))
 const say = (text: string) => process.stdout.write(`${text}\n`)
 
 let opened: Store | undefined

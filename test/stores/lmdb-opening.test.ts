@@ -146,7 +146,7 @@ await describeLmdb('opening an LMDB store', () => {
     await chmod(file, what === 'the folder' ? 0o555 : 0o444)
     const before = await filesIn(path)
     // Nobody stops the superuser: so another user tries.
-    const other = child('open', path, process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {})
+    const other = child('open', path, process.getuid?.() === 0 ? { user: 65_534 } : {})
     expect(await other.next()).toMatch(/^store-read-only/)
     await other.kill()
     expect(await filesIn(path)).toEqual(before)
