@@ -692,6 +692,21 @@ describe('S30, S31: stopping the node', () => {
     await world[Symbol.asyncDispose]()
   })
 
+  test('S40: a backend that never answers about a decryptor keeps no signer open', async () => {
+    const world = await World.make()
+    const calls = world.backend.hold('decryptor')
+    const asking = outcomeOf(world.generate(world.node.client('alice')))
+    await quiet()
+    expect([calls.length, world.backend.open]).toEqual([1, 1])
+    world.host.advance(20_000)
+    await quiet()
+    // Whichever deadline comes first.
+    expect(await asking).toMatch(/^(?:backend-failed|deadline)$/)
+    expect(world.backend.open).toBe(0)
+    expect(world.backend.complaints).toEqual([])
+    await world[Symbol.asyncDispose]()
+  })
+
   test('S40: at any moment of a generate, whoever got no identity left none behind', async () => {
     for (let moment = 0; moment < 25; moment++) {
       const world = await World.make()

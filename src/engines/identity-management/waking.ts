@@ -49,11 +49,18 @@ export const openOnce: TaskHandlers<IdentityManagement>['wake'] = async ({ conne
 /** Opens what the engines will open, so that nobody is given an identity whose engines cannot start. */
 export async function tryOut(backend: Backend, identity: ExternalIdentity, capabilities: Capabilities, signal: AbortSignal): Promise<void> {
   const signer = includes(capabilities, 'Commit') ? await backend.signer(identity, signal) : undefined
+  let closed: Promise<void> | undefined
+  const close = () => closed ??= (async () => signer?.close())()
+  // A backend that never answers about the decryptor must not keep the signer open.
+  const giveUp = () => void close().catch(() => {})
+  signal.addEventListener('abort', giveUp)
   try {
+    signal.throwIfAborted()
     // Beside the signer: a backend that keeps keys only while they are used then fetches them once.
     if (includes(capabilities, 'Decrypt')) await (await backend.decryptor(identity, signal)).close()
   } finally {
-    await signer?.close()
+    signal.removeEventListener('abort', giveUp)
+    await close()
   }
 }
 
