@@ -15,7 +15,8 @@ import { Fault } from './core/errors.ts'
 import type { ExternalIdentity } from './core/engine-id.ts'
 import { beginLife } from './runtime/life.ts'
 import { RuntimeNode } from './runtime/node.ts'
-import type { Cryptography, Node } from './runtime/node.ts'
+import type { Cryptography } from './runtime/cryptography.ts'
+import type { Node } from './runtime/node.ts'
 import type { NodeOptions } from './runtime/node-options.ts'
 import { platformHost } from './runtime/platform.ts'
 
@@ -49,9 +50,10 @@ const cryptography: Cryptography = {
   serves: engine => serving.has(engine),
 }
 
-export type { Node, NodeDescription, Provider, SpawnOptions } from './runtime/node.ts'
+export type { NodeDescription, Provider } from './runtime/cryptography.ts'
+export type { Node, SpawnOptions } from './runtime/node.ts'
 export type { NodeOptions }
-export type { Counters } from './runtime/delivery.ts'
+export type { Counters } from './runtime/counters.ts'
 export type {
   DeadLetterReason, Observed, ObservedDeadLetter, ObservedEmission, ObservedEnd, ObservedLink, ObservedMessage, ObservedRestart, ObservedSpawn, ObservedStep, Observer,
 } from './runtime/observation.ts'

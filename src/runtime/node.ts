@@ -20,9 +20,11 @@ import { endLife } from './life.ts'
 import type { NodeLife } from './life.ts'
 import { loadEngine } from './stored-engine.ts'
 import type { StoredEngine } from './stored-engine.ts'
-import type { Counters, DeliveryParts } from './delivery.ts'
+import type { Counters } from './counters.ts'
+import type { DeliveryParts } from './delivery.ts'
 import type { EngineInstance } from './instance.ts'
 import { Lifecycle } from './lifecycle.ts'
+import type { Cryptography, NodeDescription } from './cryptography.ts'
 import { settings } from './node-options.ts'
 import type { NodeOptions } from './node-options.ts'
 import { Observation } from './observation.ts'
@@ -31,32 +33,6 @@ import { Peers } from './peers.ts'
 import { Scheduler } from './scheduler.ts'
 import { Steps } from './steps.ts'
 import { Tasks } from './tasks.ts'
-
-/** What computes one scheme. */
-export interface Provider {
-  readonly path: 'native' | 'portable'
-  /** The library, with its version where that is known. */
-  readonly provider: string
-}
-
-/** What a node is made of. Plain data. */
-export interface NodeDescription {
-  readonly node: NodeID
-  /** Tells this life of the node from its others, as other nodes hear it. */
-  readonly boot: string
-  /** Whether it has a transport, and so can be reached by other nodes. */
-  readonly transport: boolean
-  /** What computes signatures and encryption in this process, by scheme: `Ed25519`, …, `X25519`, `X-Wing`. */
-  readonly crypto: { readonly [scheme: string]: Provider }
-}
-
-/** What a runtime is told of the algorithms beside it, of which it knows none. */
-export interface Cryptography {
-  /** Loads what is chosen lazily, and says what it is. */
-  describe(): NodeDescription['crypto']
-  /** Whether engines of that family sign or decrypt. */
-  serves(engine: EngineFamily): boolean
-}
 
 /**
  * `config` is as its family's schema takes it, and is copied. `services` are live objects, handed as they are to the engine's task

@@ -5,9 +5,7 @@ import { Fault } from '../core/errors.ts'
 import { nameIn } from '../core/family.ts'
 import type { EngineFamily } from '../core/engine.ts'
 import { policyOf } from '../core/supervision.ts'
-import type { Policy } from '../core/supervision.ts'
 import { isPromise } from '../core/promise.ts'
-import type { MissedTicks } from '../core/effect.ts'
 import type { MailboxID } from '../core/trigger.ts'
 import { parseConfig } from './config.ts'
 import { Envelope, nameOf } from './envelope.ts'
@@ -15,25 +13,7 @@ import type { Gatherer } from './evaluation.ts'
 import { Few } from './few.ts'
 import { NOTHING } from './instance.ts'
 import type { EngineInstance } from './instance.ts'
-
-/** A `ReplyTo` as the runtime reads it. */
-interface ReplyAddress { readonly sender: EngineID; readonly id: number }
-/** What a step sends, beside tells, which are envelopes already. */
-export type Outgoing =
-  | { readonly kind: 'answer'; readonly response: unknown }
-  | { readonly kind: 'late-answer'; readonly response: unknown; readonly to: ReplyAddress }
-  | { readonly kind: 'emit'; readonly event: unknown }
-  | { readonly kind: 'forward'; readonly to: EngineID; readonly mailbox: MailboxID }
-  | { readonly kind: 'request'; readonly to: EngineID; readonly mailbox: MailboxID; readonly msg: unknown; readonly key: string; readonly deadline: number | undefined }
-
-export interface Spawning { readonly family: EngineFamily; readonly as: EngineID; readonly n: number; readonly config: unknown; readonly policy: Policy }
-export interface Granting { readonly effect: 'grant' | 'revoke'; readonly child: EngineID; readonly acquaintance: EngineID }
-/** What comes back to the engine as a signal. */
-export type Starting =
-  | { readonly effect: 'watch'; readonly engine: EngineID }
-  | { readonly effect: 'timer'; readonly handle: string; readonly after: number; readonly every: number | undefined; readonly missed: MissedTicks }
-  | { readonly effect: 'cancel'; readonly handle: string }
-interface TaskStart { readonly name: string; readonly key: string; readonly input: unknown; readonly deadline: number | undefined }
+import type { Granting, Outgoing, ReplyAddress, Spawning, Starting, TaskStart } from './planned.ts'
 
 /** The fields that effects may have, of types not known yet: whatever an action answers may be read so. */
 interface Fields {

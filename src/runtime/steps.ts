@@ -13,30 +13,18 @@ import type { Lifecycle } from './lifecycle.ts'
 import { SHOWN, visible } from './observation.ts'
 import type { Observation, ObservedStep, Unnumbered } from './observation.ts'
 import { StepPlan } from './plan.ts'
-import type { Granting, Outgoing, Spawning, Starting } from './plan.ts'
+import type { Outgoing, Starting } from './planned.ts'
 import type { Pending } from './pending.ts'
 import type { Change } from '../stores/store.ts'
 import type { Durability } from './durability.ts'
 import { timerRow } from './durability.ts'
 import type { Deed, EngineRecord } from './engine-record.ts'
+import type { HeldStep } from './held-step.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { TaskRun, Tasks } from './tasks.ts'
+import type { Tasks } from './tasks.ts'
 import { Elapsing } from './timers.ts'
 
 const NONE: readonly Change[] = []
-
-/** What a step of a durable engine does when it is stored. */
-interface HeldStep {
-  /** How often the engine had restarted. */
-  readonly life: number
-  readonly observed: Unnumbered<ObservedStep> | undefined
-  readonly spawns: readonly (Spawning & { readonly record: EngineRecord | undefined })[]
-  readonly grants: readonly Granting[]
-  readonly messages: readonly (Envelope | Outgoing & { readonly pending?: Pending })[]
-  readonly watches: readonly Starting[]
-  readonly runs: readonly TaskRun[]
-  readonly stops: readonly (EngineID | undefined)[]
-}
 
 /** Takes steps: one item of a mailbox, the rules for it, and their effects, all or none. */
 export class Steps {

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { join } from 'node:path'
 import { argv, stdout } from 'node:process'
+import { Fault } from '../../core/errors.ts'
 import { describeKey } from './damage.ts'
 import { DATA_FILE, openEnvironment } from './environment.ts'
 import type { Environment } from './environment.ts'
@@ -75,7 +76,7 @@ async function metasAreSound(): Promise<boolean> {
     const isLittle = endianness() === 'LE'
     const view = async (position: bigint) => new DataView((await file.read({ buffer: new Uint8Array(META_SIZE), position })).buffer.buffer)
     const first = await view(0n)
-    if (first.getUint32(MAGIC_AT, isLittle) !== MAGIC) throw new Error('no file of LMDB')
+    if (first.getUint32(MAGIC_AT, isLittle) !== MAGIC) throw new Fault('store-foreign', 'no file of LMDB')
     const pageSize = BigInt(first.getUint32(PAGE_SIZE_AT, isLittle))
     const isSound = async (meta: DataView) => {
       const root = meta.getBigInt64(ROOT_AT, isLittle)
