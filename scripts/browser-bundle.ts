@@ -12,12 +12,15 @@ const ALLOWED: { readonly [subpath: string]: readonly string[] } = {
   '.': ['@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', 'cborg', 'hpke', 'zod'],
   './crypto': ['@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', 'cborg', 'hpke'],
   './simulation': ['@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', 'cborg', 'hpke', 'zod'],
+  './backends/webauthn/browser': ['@noble/ciphers', '@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', 'cborg', 'hpke', 'zod'],
   './xstate': ['xstate', 'zod'],
 }
 
 /** The subpaths that no browser can have, and why. */
 const LEFT_OUT: { readonly [subpath: string]: string } = {
+  './backends/hid': 'for Node.js alone: devices are reached through native code',
   './vault': 'for Node.js alone: keyslots are files, and keys come from files and the environment',
+  './backends/webauthn': 'for Node.js alone: it serves the page that browsers have',
   './stores/lmdb': 'for Node.js alone: LMDB is native code over a file',
 }
 

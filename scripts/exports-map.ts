@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { z } from 'zod'
+import { buildPage } from './page.ts'
 import { linesOf, run } from './command.ts'
 import type { Ran } from './command.ts'
 import { compile, emit } from './compiler.ts'
@@ -18,7 +19,7 @@ const manifest = z.object({
 type Manifest = z.infer<typeof manifest>
 
 /** What must be published, as beginnings of paths. */
-const PUBLISHED = ['dist/', 'docs/', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'package.json']
+const PUBLISHED = ['dist/', 'dist/backends/webauthn/node/page.js', 'docs/', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'package.json']
 const LEFT_OUT = /^(?:src|test|bench|scripts|examples|\.ci)\/|\.test\.|^(?!dist\/).*\.tsx?$|(?<!\.d)\.ts$/
 
 /** Paths inside of the package that nobody may reach. */
@@ -94,7 +95,9 @@ async function stage(root: string, made: string, { dependencies }: Manifest): Pr
   const left = new Set(['node_modules', '.git', 'dist'])
   await cp(root, made, { recursive: true, filter: from => !left.has(relative(root, from)) })
   for (const name of Object.keys(dependencies)) await link(join(root, 'node_modules', name), join(made, 'node_modules', name))
-  return emit(root, join(made, 'dist'))
+  const problems = await emit(root, join(made, 'dist'))
+  await buildPage(root, join(made, 'dist'))
+  return problems
 }
 
 async function link(target: string, path: string): Promise<void> {
@@ -129,12 +132,17 @@ for (const specifier of ${JSON.stringify(internal)}) {
   return endedWell(ran)
 }
 
-/** The optional package that a subpath is for. */
-function peerOf(specifier: string, { name, peerDependencies }: Manifest): string | undefined {
-  return Object.keys(peerDependencies).find(peer => specifier === `${name}/${peer}`)
+/** Optional packages that a subpath needs without being called so. */
+const PEERS: { readonly [subpath: string]: string } = {
+  './backends/hid': 'xstate',
 }
 
-/** Optional packages each have a subpath of their name; the others work without them, and that one says what is missing. */
+/** The optional package that a subpath is for, or is made with. */
+function peerOf(specifier: string, { name, peerDependencies }: Manifest): string | undefined {
+  return Object.keys(peerDependencies).find(peer => specifier === `${name}/${peer}` || PEERS[`.${specifier.slice(name.length)}`] === peer)
+}
+
+/** Optional packages each have subpaths that need them; the others work without, and those say what is missing. */
 async function withoutPeers(consumer: string, found: Manifest, subpaths: readonly Subpath[]): Promise<readonly string[]> {
   const expected = subpaths.map(({ specifier }) => [specifier, peerOf(specifier, found)])
   await writeFile(join(consumer, 'without-peers.mjs'), `
