@@ -58,6 +58,11 @@ export class Python {
     return await this.#run('verify', name, data, commitment) === 'True'
   }
 
+  /** For an identity whose key an authenticator has. Rejects with what Python says of a bundle that is not of that name. */
+  async verifyAssertion({ name, bundle = new Uint8Array(0) }: { readonly name: string; readonly bundle?: Uint8Array }, data: Uint8Array, commitment: Uint8Array): Promise<boolean> {
+    return await this.#run('verify-assertion', name, bundle, data, commitment) === 'True'
+  }
+
   async encrypt(name: string, plaintext: Uint8Array): Promise<Uint8Array> {
     return Uint8Array.from(Buffer.from(await this.#run('encrypt', name, plaintext), 'hex'))
   }

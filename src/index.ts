@@ -104,6 +104,9 @@ export function parseExternalIdentity(name: string, bundle?: Uint8Array): Extern
 export { signable } from './crypto/signable.ts'
 export type { Purpose } from './crypto/signable.ts'
 export type { Claim, VerifyOptions }
+export { assertionOf } from './crypto/assertion.ts'
+export type { Assertion, AssertionPolicy } from './crypto/assertion.ts'
+export type { AttestedCredential, AuthenticatorData } from './crypto/authenticator-data.ts'
 
 export { identities } from './engines/identity-management/identities.ts'
 export type { Borrowed, Commits, Decrypts, GenerateIdentity, Identities, Owned, Ownership } from './engines/identity-management/identities.ts'
@@ -129,7 +132,7 @@ export type { Change, KeyRange, Row, Store, StoreCapabilities } from './stores/s
 export { formatEngineID, parseEngineID, sameEngine } from './core/engine-id.ts'
 export type { EngineID, EngineRef, ExternalIdentity, NodeID } from './core/engine-id.ts'
 export { Failed, Fault, IpseError, Refused } from './core/errors.ts'
-export type { FailureCode, FaultCode, Refusal } from './core/errors.ts'
+export type { DeviceCode, FailureCode, FaultCode, Refusal } from './core/errors.ts'
 export { defineProtocol, exchange, exchangeBy, refuse } from './core/protocol.ts'
 export type {
   Exchange, MessageName, MessageOf, Protocol, ProtocolDefinition, ProtocolOf, ReplyBy, RequestName, RequestOf, ResponseOf, Shape, SuccessOf,

@@ -3,6 +3,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CiphertextOpener, commit, encryptionByName, formatIdentityName, PLAINTEXT_LIMIT, randomBytes, suiteByParams, verifyCommitment } from '../src/crypto.ts'
 import type { IdentityKeys } from '../src/crypto.ts'
+import { Asserter, authenticatorData, FLAGS, WEBAUTHN_POLICY } from './crypto/assertions.ts'
+import type { Change } from './crypto/assertions.ts'
+import { hex } from './crypto/sample-keys.ts'
+import assertions from './golden/assertions.json' with { type: 'json' }
 import { testsOfPython } from './python.ts'
 
 /** An identity with its secret keys in hand. */
@@ -24,6 +28,8 @@ const name = me.nameWith(['sign', 'encrypt'])
 const [signing = '', encryption = ''] = name.split('.')
 const data = new TextEncoder().encode('ship v1')
 const commitment = me.commit(name, data)
+
+const asserter = new Asserter(suiteByParams('P256') ?? expect.fail('there is no P256'), WEBAUTHN_POLICY)
 
 /** Base58btc with its prefix. */
 function multibase(...bytes: readonly number[]): string {
@@ -82,6 +88,54 @@ describe.concurrent('the program of docs/other-languages.md', () => {
 
     test('refuses to verify for an identity that cannot commit', async () => {
       await expect(python.verify(encryption, data, commitment)).rejects.toThrow(/^KeyError: 'sign'$/m)
+    })
+
+    describe.each(assertions)('of the golden assertion of $params for $policy.relyingParty', ({ name: named, bundle, data: text, commitment: asserted }) => {
+      const identity = { name: named, bundle: hex(bundle) }
+
+      test('verifies it, as the library does', async () => {
+        expect(await python.verifyAssertion(identity, hex(text), hex(asserted))).toBe(true)
+        expect(verifyCommitment(identity, hex(text), hex(asserted))).toBe(true)
+        expect(await python.verifyAssertion(identity, changed(hex(text), 0), hex(asserted))).toBe(false)
+      })
+
+      test('refuses it changed or cut off, as the library does', async () => {
+        const bytes = hex(asserted)
+        for (const wrong of [Uint8Array.of(...bytes, 0), bytes.subarray(0, 30), bytes.with(1, 1), changed(bytes, bytes.length - 1)]) {
+          expect(verifyCommitment(identity, hex(text), wrong)).toBe(false)
+          expect(await python.verifyAssertion(identity, hex(text), wrong)).toBe(false)
+        }
+      })
+
+      test('refuses its bundle changed', async () => {
+        await expect(python.verifyAssertion({ name: named, bundle: changed(hex(bundle), 9) }, hex(text), hex(asserted))).rejects.toThrow(VALUE_ERROR)
+      })
+    })
+
+    test('verifies an assertion of the kind that is changed below', async () => {
+      expect(await python.verifyAssertion(asserter.identity, data, asserter.commit(data))).toBe(true)
+    })
+
+    test.each<[string, Change]>([
+      ['without the user', { authenticatorData: authenticatorData({ flags: FLAGS.UV }) }],
+      ['without verification', { authenticatorData: authenticatorData({ flags: FLAGS.UP }) }],
+      ['backed up, and not eligible', { authenticatorData: authenticatorData({ flags: FLAGS.UP | FLAGS.UV | FLAGS.BS }) }],
+      ['with the flag of a registration', { authenticatorData: authenticatorData({ flags: FLAGS.UP | FLAGS.UV | FLAGS.AT }) }],
+      ['with something after it', { authenticatorData: authenticatorData({ rest: Uint8Array.of(0xa0) }) }],
+      ['with extensions that are not there', { authenticatorData: authenticatorData({ flags: FLAGS.UP | FLAGS.UV | FLAGS.ED }) }],
+      ['of another relying party', { authenticatorData: authenticatorData({ relyingParty: 'example.com' }) }],
+      ['of another type', { fields: { type: 'webauthn.create' } }],
+      ['of another challenge', { fields: { challenge: 'AAAA' } }],
+      ['of another origin', { fields: { origin: 'https://example.com' } }],
+      ['of a frame', { fields: { crossOrigin: true } }],
+      ['under another page', { fields: { topOrigin: 'https://example.org' } }],
+      ['of no object', { clientDataJSON: new TextEncoder().encode('[]') }],
+      ['of no JSON', { clientDataJSON: new TextEncoder().encode('{') }],
+      ['of what is nested too deeply', { clientDataJSON: new TextEncoder().encode('['.repeat(60_000)) }],
+      ['of the other kind', { otherKind: true }],
+    ])('refuses an assertion %s, as the library does', async (_, change) => {
+      expect(verifyCommitment(asserter.identity, data, asserter.commit(data, change))).toBe(false)
+      expect(await python.verifyAssertion(asserter.identity, data, asserter.commit(data, change))).toBe(false)
     })
 
     test('encrypts what the library decrypts, whatever the plaintext', async () => {

@@ -25,7 +25,7 @@ const PURPOSE = new TextEncoder().encode('data')
 export type CiphertextRefusal = Refusal<'malformed-ciphertext' | 'decryption-failed'>
 
 const MALFORMED: CiphertextRefusal = Object.freeze({ err: 'Malformed ciphertext', code: 'malformed-ciphertext' })
-const FAILED: CiphertextRefusal = Object.freeze({ err: 'Decryption failed', code: 'decryption-failed' })
+export const DECRYPTION_FAILED: CiphertextRefusal = Object.freeze({ err: 'Decryption failed', code: 'decryption-failed' })
 
 /**
  * HPKE `info`: `"ipse/enc/1" 00 ‖ version ‖ suite ‖ u8 length ‖ purpose ‖ recipient's name`. The name goes last, so that it
@@ -69,6 +69,14 @@ async function seal({ scheme, publicKey }: EncryptionKey, info: Uint8Array, plai
   }
 }
 
+/** What is said of bytes that no key of that scheme opens, since they are no ciphertext. Throws `invalid-argument` for what is no Uint8Array. */
+export function malformedRefusal(ciphertext: Uint8Array, { id, encLength }: EncryptionFacts): CiphertextRefusal | undefined {
+  requireBytes(ciphertext, 'The ciphertext')
+  const overhead = HEADER_LENGTH + encLength + TAG_LENGTH
+  const { length } = ciphertext
+  return length < overhead || length > overhead + PLAINTEXT_LIMIT || ciphertext[0] !== VERSION || ciphertext[1] !== id ? MALFORMED : undefined
+}
+
 /** Opens the ciphertexts of one identity, whose name is the decryptor's own and never read from a ciphertext. */
 export class CiphertextOpener {
   readonly #opener: Opener
@@ -88,14 +96,11 @@ export class CiphertextOpener {
    * `not-available` on a platform without the algorithms.
    */
   open(ciphertext: Uint8Array): Uint8Array | CiphertextRefusal | Promise<Uint8Array | CiphertextRefusal> {
-    requireBytes(ciphertext, 'The ciphertext')
-    const { id, encLength } = this.#facts
-    const overhead = HEADER_LENGTH + encLength + TAG_LENGTH
-    const { length } = ciphertext
-    if (length < overhead || length > overhead + PLAINTEXT_LIMIT || ciphertext[0] !== VERSION || ciphertext[1] !== id) return MALFORMED
-    const body = HEADER_LENGTH + encLength
+    const malformed = malformedRefusal(ciphertext, this.#facts)
+    if (malformed !== undefined) return malformed
+    const body = HEADER_LENGTH + this.#facts.encLength
     const opened = this.#opener.open(this.#info, ciphertext.subarray(HEADER_LENGTH, body), ciphertext.subarray(body))
-    return opened instanceof Promise ? opened.then(plaintext => plaintext ?? FAILED) : opened ?? FAILED
+    return opened instanceof Promise ? opened.then(plaintext => plaintext ?? DECRYPTION_FAILED) : opened ?? DECRYPTION_FAILED
   }
 
   /** Erases the opener's key. It opens no more. */

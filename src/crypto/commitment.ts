@@ -1,8 +1,9 @@
 import { concatBytes } from '@noble/hashes/utils.js'
 import { Fault } from '../core/errors.ts'
+import { assertedMessage, assertionOf, challengeOf } from './assertion.ts'
 import { requireBytes, requireList } from './bytes.ts'
 import { readIdentity } from './known-names.ts'
-import type { Format, IdentityName, SigningKey } from './identity-name.ts'
+import type { Format, IdentityName, ParsedIdentityName, SigningKey } from './identity-name.ts'
 import { randomBytes } from './random.ts'
 import { beginsAsSignable, signable, signableHead } from './signable.ts'
 import type { SignatureSuite, SignedMessage, SuiteSigner } from './suite.ts'
@@ -116,6 +117,11 @@ export function commitmentOf(signature: Uint8Array): Uint8Array {
 export interface VerifyOptions {
   /** The data is a digest of 32 bytes that was signed as it is, by a Secp256k1 identity of format `raw`. */
   readonly prehashed?: boolean
+  /**
+   * The signature counter that was last seen of this identity, or 0. An assertion is accepted only above it, unless both are 0: otherwise its key may have been
+   * copied (WebAuthn level 3, section 6.1.1). Without it, counters are not looked at. {@link assertionOf} tells them.
+   */
+  readonly counterAbove?: number
 }
 
 /**
@@ -130,7 +136,7 @@ export function verifyCommitment(identity: string | IdentityName, data: Uint8Arr
     const { key: { suite, publicKey }, format } = signingKeyOf(identity)
     return format === 'raw' && suite.verifyDigest?.(publicKey, data, commitment) === true
   }
-  const claim = claimOf(identity, data, commitment)
+  const claim = claimOf(identity, data, commitment, options?.counterAbove)
   return claim !== undefined && claim.suite.verify(claim.publicKey, claim.message, claim.signature)
 }
 
@@ -183,18 +189,30 @@ function fixed(identity: string | IdentityName): string | IdentityName {
   return bundle instanceof Uint8Array ? { name, bundle: new Uint8Array(bundle) } : { name, ...bundle !== undefined && { bundle } }
 }
 
-/** What is signed, if these bytes have a commitment's form. */
-function claimOf(identity: string | IdentityName, data: Uint8Array, commitment: Uint8Array): SignedMessage & { readonly suite: SignatureSuite } | undefined {
+/** What is signed, if these bytes have the form that commitments of the identity have, and say what they must. */
+function claimOf(
+  identity: string | IdentityName, data: Uint8Array, commitment: Uint8Array, counterAbove?: number,
+): SignedMessage & { readonly suite: SignatureSuite } | undefined {
   requireBytes(data, 'The data')
   requireBytes(commitment, 'The commitment')
-  const { key: { suite, publicKey }, name, format } = signingKeyOf(identity)
+  const { key: { suite, publicKey }, name, format, assertion: policy } = signingKeyOf(identity)
   if (format === 'raw') return { suite, publicKey, message: data, signature: commitment }
+  if (policy !== undefined) {
+    const assertion = assertionOf(commitment)
+    const message = assertion && isAbove(assertion.counter, counterAbove) ? assertedMessage(assertion, policy, challengeOf(name, data)) : undefined
+    return assertion && message && { suite, publicKey, message, signature: assertion.signature }
+  }
   if (commitment[0] !== HEADER[0] || commitment[1] !== HEADER[1]) return undefined
   return { suite, publicKey, message: signable('data', name, data), signature: commitment.subarray(HEADER.length) }
 }
 
-function signingKeyOf(identity: string | IdentityName): { readonly key: SigningKey; readonly name: string; readonly format: Format } {
-  const { sign, name, format } = readIdentity(identity)
-  if (sign !== undefined) return { key: sign, name, format }
+/** Authenticators without a counter say 0. */
+export function isAbove(counter: number, last: number | undefined): boolean {
+  return last === undefined || counter > last || (counter === 0 && last === 0)
+}
+
+function signingKeyOf(identity: string | IdentityName): Pick<ParsedIdentityName, 'name' | 'format' | 'assertion'> & { readonly key: SigningKey } {
+  const { sign, name, format, assertion } = readIdentity(identity)
+  if (sign !== undefined) return { key: sign, name, format, ...assertion && { assertion } }
   throw new Fault('not-available', 'This identity cannot commit: its name holds no signing key, so it has no commitments')
 }

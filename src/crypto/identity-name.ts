@@ -3,6 +3,7 @@ import { base58 } from '@scure/base'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes } from '@noble/hashes/utils.js'
 import { Fault } from '../core/errors.ts'
+import type { AssertionPolicy } from './assertion.ts'
 import { sameBytes } from './bytes.ts'
 import type { EncryptionScheme } from './encryption.ts'
 import { encryptionByMulticodec } from './encryptions.ts'
@@ -15,6 +16,8 @@ export interface IdentityKeys {
   readonly encrypt?: EncryptionKey
   /** Whether it signs framed data (see `signable`), as all do unless told, or bare bytes, for other ecosystems. */
   readonly format?: Format
+  /** Of a signing key that an authenticator has: its signatures are assertions, and these say so. Framed, by P256 or Ed25519. */
+  readonly assertion?: AssertionPolicy
 }
 
 /** A public key of `suite`, in the one form that the suite admits: `suite.publicKeyLength` bytes. */
@@ -57,6 +60,12 @@ const PART = /^z[1-9A-HJ-NP-Za-km-z]{1,127}$/
 const SHA_256 = Uint8Array.of(0x12, 0x20)
 
 const BUNDLE_VERSION = 1
+/** Of a bundle with a policy for assertions. */
+const ASSERTING_VERSION = 2
+const ASSERTING: ReadonlySet<string> = new Set(['P256', 'Ed25519'])
+/** Ids of relying parties and origins, as browsers write them. */
+const ASCII = /^[!-~]{1,253}$/
+const MOST_ORIGINS = 8
 /** More than the longest bundle, of 3,202 bytes: what is longer is none, and no message holds it. */
 const LONGEST_BUNDLE = 4096
 
@@ -73,12 +82,16 @@ function invalid(why: string, cause?: unknown): Fault {
  * `invalid-identity` without any key, for a key that is not valid in its scheme, and for schemes that do not belong together.
  */
 export function nameIdentity(keys: IdentityKeys): IdentityName {
-  const { sign, encrypt, format = 'framed' } = keys
+  const { sign, encrypt, format = 'framed', assertion } = keys
   if (sign === undefined && encrypt === undefined) throw invalid('there is no key')
   if (sign !== undefined && !sign.suite.isPublicKey(sign.publicKey)) throw invalid(`the signing key is no ${sign.suite.params} public key`)
   if (encrypt !== undefined && !encrypt.scheme.isPublicKey(encrypt.publicKey)) throw invalid(`the encryption key is no ${encrypt.scheme.name} public key`)
   if (sign !== undefined && encrypt !== undefined && sign.suite.encryption !== encrypt.scheme.name) {
     throw invalid(`${sign.suite.params} goes with ${sign.suite.encryption}, and not with ${encrypt.scheme.name}`)
+  }
+  if (assertion !== undefined) {
+    if (sign === undefined || !ASSERTING.has(sign.suite.params) || format === 'raw') throw invalid('only framed identities of P256 or Ed25519 have assertions')
+    requirePolicy(assertion)
   }
   const suffix = format === 'raw' ? RAW : ''
   if (isNamedByHash(keys)) {
@@ -113,8 +126,8 @@ export function parseIdentityName(identity: string | IdentityName): ParsedIdenti
   return { ...printed, ...keys, format }
 }
 
-function isNamedByHash({ sign, encrypt }: IdentityKeys): boolean {
-  return (sign?.suite ?? encrypt?.scheme)?.naming === 'bundle'
+function isNamedByHash({ sign, encrypt, assertion }: IdentityKeys): boolean {
+  return assertion !== undefined || (sign?.suite ?? encrypt?.scheme)?.naming === 'bundle'
 }
 
 // ── multikeys ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,20 +176,53 @@ function hashName(bundle: Uint8Array): string {
   return `z${base58.encode(concatBytes(SHA_256, sha256(bundle)))}`
 }
 
-/** Deterministic CBOR (RFC 8949, section 4.2.1): `{ enc?, sign?, version }`. */
-function writeBundle({ sign, encrypt }: IdentityKeys): Uint8Array {
-  return encode({ version: BUNDLE_VERSION, ...sign && { sign: signingKey(sign) }, ...encrypt && { enc: encryptionKey(encrypt) } }, rfc8949EncodeOptions)
+/** Deterministic CBOR (RFC 8949, section 4.2.1): `{ enc?, sign?, version }`, and `assertion: { rp, uv, origins? }` in version 2. */
+function writeBundle({ sign, encrypt, assertion }: IdentityKeys): Uint8Array {
+  // A copy: what it encodes into may be a Buffer, on more memory than is used.
+  return new Uint8Array(encode({
+    version: assertion === undefined ? BUNDLE_VERSION : ASSERTING_VERSION,
+    ...sign && { sign: signingKey(sign) },
+    ...encrypt && { enc: encryptionKey(encrypt) },
+    ...assertion && { assertion: { rp: assertion.relyingParty, uv: assertion.userVerification, ...assertion.origins && { origins: assertion.origins } } },
+  }, rfc8949EncodeOptions))
 }
 
 /** Fields that are not there to be read are noticed when what was read prints differently. */
 function readBundle(bundle: Uint8Array): IdentityKeys {
   if (!(bundle instanceof Uint8Array) || bundle.length > LONGEST_BUNDLE) throw invalid('its bundle is not bytes, or is too long')
-  const { version, sign, enc } = fieldsOf(bundle)
-  if (version !== BUNDLE_VERSION) throw invalid('its bundle has an unknown version')
-  return { ...sign instanceof Uint8Array && readKey(sign), ...enc instanceof Uint8Array && readKey(enc) }
+  const { version, sign, enc, assertion } = fieldsOf(bundle)
+  if (version !== BUNDLE_VERSION && version !== ASSERTING_VERSION) throw invalid('its bundle has an unknown version')
+  return {
+    ...sign instanceof Uint8Array && readKey(sign), ...enc instanceof Uint8Array && readKey(enc),
+    ...version === ASSERTING_VERSION && { assertion: readPolicy(assertion) },
+  }
 }
 
-function fieldsOf(bundle: Uint8Array): { readonly version?: unknown; readonly sign?: unknown; readonly enc?: unknown } {
+function readPolicy(value: unknown): AssertionPolicy {
+  if (typeof value !== 'object' || value === null) throw invalid('its bundle has no policy for assertions')
+  const { rp, uv, origins }: { rp?: unknown; uv?: unknown; origins?: unknown } = value
+  const policy: unknown = { relyingParty: rp, userVerification: uv, ...origins !== undefined && { origins } }
+  requirePolicy(policy)
+  return policy
+}
+
+function requirePolicy(value: unknown): asserts value is AssertionPolicy {
+  const { relyingParty, userVerification, origins }: { relyingParty?: unknown; userVerification?: unknown; origins?: unknown } = Object(value)
+  if (!isText(relyingParty) || typeof userVerification !== 'boolean') throw invalid('a policy for assertions has a relying party, in ASCII, and says whether users are verified')
+  if (origins === undefined) return
+  const isList = Array.isArray(origins) && origins.length > 0 && origins.length <= MOST_ORIGINS && origins.every(isText)
+  if (!isList || !isAscending(origins)) throw invalid(`origins are 1 to ${MOST_ORIGINS} texts of ASCII, in ascending order`)
+}
+
+function isAscending(texts: readonly string[]): boolean {
+  return texts.every((text, i) => i === 0 || (texts[i - 1] ?? '') < text)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && ASCII.test(value)
+}
+
+function fieldsOf(bundle: Uint8Array): { readonly version?: unknown; readonly sign?: unknown; readonly enc?: unknown; readonly assertion?: unknown } {
   let value: unknown
   try {
     value = decode(bundle, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true })

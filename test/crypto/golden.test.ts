@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { assertionOf } from '../../src/crypto/assertion.ts'
 import { commit, verifyCommitment } from '../../src/crypto/commitment.ts'
 import { encryptionByName } from '../../src/crypto/encryptions.ts'
 import { formatIdentityName, nameIdentity, parseIdentityName } from '../../src/crypto/identity-name.ts'
 import type { Format } from '../../src/crypto/identity-name.ts'
 import { suiteByParams } from '../../src/crypto/suites.ts'
+import assertions from '../golden/assertions.json' with { type: 'json' }
 import ciphertexts from '../golden/ciphertexts.json' with { type: 'json' }
 import commitments from '../golden/commitments.json' with { type: 'json' }
 import identities from '../golden/identities.json' with { type: 'json' }
@@ -95,6 +97,36 @@ describe.each(identities)('the golden identity $params, $format, $name', golden 
   })
 })
 
+describe.each(assertions)('the golden assertion of $params for $policy.relyingParty, $name', golden => {
+  const { params, secretKey, encryptionSecretKey, policy: { origins, ...rest }, name, bundle, data, counter, commitment } = golden
+  const suite = suiteByParams(params) ?? expect.fail(`there is no suite ${params}`)
+  const identity = { name, bundle: hex(bundle) }
+  const bytes = hex(commitment)
+
+  test('has the name, and the bundle, of its key and policy', () => {
+    const keys = {
+      sign: { suite, publicKey: suite.publicKey(hex(secretKey)) },
+      ...encryptionSecretKey !== null && { encrypt: x25519Key(hex(encryptionSecretKey)) },
+      assertion: { ...rest, ...origins !== null && { origins } },
+    }
+    expect(nameIdentity(keys)).toEqual(identity)
+    expect(parseIdentityName(identity)).toEqual({ ...identity, format: 'framed', ...keys })
+  })
+
+  test('verifies, and says its counter', () => {
+    expect(verifyCommitment(identity, hex(data), bytes)).toBe(true)
+    expect(assertionOf(bytes)?.counter).toBe(counter)
+    expect(verifyCommitment(identity, hex(data), bytes, { counterAbove: Math.max(0, counter - 1) })).toBe(true)
+    expect(verifyCommitment(identity, hex(data), bytes, { counterAbove: counter + 1 })).toBe(false)
+  })
+
+  test('with other data, an unknown version or kind, or a trailing byte, does not verify', () => {
+    expect(verifyCommitment(identity, join(hex(data), hex('00')), bytes)).toBe(false)
+    for (const head of ['0202', '0203', '0101', '0104', origins === null ? '0103' : '0102']) expect(verifyCommitment(identity, hex(data), join(hex(head), bytes.subarray(2)))).toBe(false)
+    expect(verifyCommitment(identity, hex(data), join(bytes, hex('00')))).toBe(false)
+  })
+})
+
 function isFormat(text: string): text is Format {
   return text === 'framed' || text === 'raw'
 }
@@ -105,4 +137,5 @@ test('the golden files are whole', () => {
   ])
   expect(commitments.map(one => one.params)).toEqual(['Ed25519', 'Ed25519', 'Secp256k1', 'Secp256k1', 'BLS', 'BLS'])
   expect(ciphertexts.length).toBe(4)
+  expect(assertions.map(({ params, commitment }) => `${params} ${commitment.slice(0, 4)}`)).toEqual(['P256 0102', 'Ed25519 0102', 'P256 0103', 'Ed25519 0103'])
 })
