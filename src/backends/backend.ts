@@ -1,4 +1,4 @@
-import type { ExternalIdentity } from '../core/engine-id.ts'
+import type { EngineID, ExternalIdentity } from '../core/engine-id.ts'
 import { Fault } from '../core/errors.ts'
 import type { CiphertextRefusal } from '../crypto/ciphertext.ts'
 import type { Format } from '../crypto/identity-name.ts'
@@ -26,10 +26,12 @@ export interface GenerateOptions {
 /** `framed`: what is signed says what it is for (see `signable`). `raw`: bare bytes, for other ecosystems' tokens and transactions. */
 export type { Format }
 
+// An `asker` is for whom something is done, as the runtime has it: shown to the person at a device. It decides nothing.
+
 /** Signs in the name of one identity. It takes data and never a signable: what is signed is decided here (see `signable`, and {@link Format}). */
 export interface Signer {
-  /** Signs for purpose `data`, and returns a commitment that `verify` accepts. Throws `backend-failed`. */
-  sign(data: Uint8Array, signal: AbortSignal): Uint8Array | Promise<Uint8Array>
+  /** Signs for purpose `data`, and returns a commitment that `verify` accepts. Throws `backend-failed`, or a `DeviceCode`. */
+  sign(data: Uint8Array, signal: AbortSignal, asker?: EngineID): Uint8Array | Promise<Uint8Array>
   /**
    * For each, in order, a commitment or why there is none; or it rejects, for all. It lets the event loop take its turns, and ends when `signal` aborts.
    * Where it is absent, the engine signs one after the other, which is for backends that answer later.
@@ -45,9 +47,9 @@ export interface Signer {
 export interface Decryptor {
   /**
    * The plaintext; or a refusal, when these bytes are no ciphertext at all (`malformed-ciphertext`) or do not open under
-   * this identity (`decryption-failed`, with nothing said about why). Throws `backend-failed`.
+   * this identity (`decryption-failed`, with nothing said about why). Throws `backend-failed`, or a `DeviceCode`.
    */
-  decrypt(ciphertext: Uint8Array, signal: AbortSignal): Uint8Array | CiphertextRefusal | Promise<Uint8Array | CiphertextRefusal>
+  decrypt(ciphertext: Uint8Array, signal: AbortSignal, asker?: EngineID): Uint8Array | CiphertextRefusal | Promise<Uint8Array | CiphertextRefusal>
   /** Erases what this decryptor holds. It decrypts no more. */
   close(): void | Promise<void>
 }
@@ -69,14 +71,14 @@ export interface Backend {
   /**
    * Makes an identity with exactly the asked capabilities, whole or not at all: a generate that throws or rejects leaves
    * nothing behind. Never answers with one that was made under another key. Throws `not-available` for params, capabilities or a
-   * format that it does not offer, `backend-failed` otherwise.
+   * format that it does not offer, `backend-failed` or a `DeviceCode` otherwise.
    */
-  generate(options: GenerateOptions, signal: AbortSignal): ExternalIdentity | Promise<ExternalIdentity>
+  generate(options: GenerateOptions, signal: AbortSignal, asker?: EngineID): ExternalIdentity | Promise<ExternalIdentity>
   /**
    * Closes the signers and decryptors of an identity and erases its keys; or, where it answers until when, puts them away so that nothing but `undelete` has
-   * them back. Asked again meanwhile, it answers the same. Throws `not-found`, `backend-failed`.
+   * them back. Asked again meanwhile, it answers the same. Throws `not-found`, `backend-failed`, or a `DeviceCode`.
    */
-  delete(identity: ExternalIdentity, signal: AbortSignal): void | Undoable | Promise<void | Undoable>
+  delete(identity: ExternalIdentity, signal: AbortSignal, asker?: EngineID): void | Undoable | Promise<void | Undoable>
   /** Takes a delete back. Harmless for an identity that is not deleted. Throws `not-found` when its keys are gone, or when absent; `backend-failed`. */
   undelete?(identity: ExternalIdentity, signal: AbortSignal): void | Promise<void>
   /**

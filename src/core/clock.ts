@@ -25,6 +25,9 @@ export interface Host {
   report(error: unknown): void
 }
 
+/** What is used of it by those who only wait. */
+export type Clock = Pick<Host, 'now' | 'wake'>
+
 /** A time that may not have been read yet, in milliseconds since the Unix epoch. */
 export interface Moment {
   readonly time: number

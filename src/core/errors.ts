@@ -39,6 +39,24 @@ export type FaultCode =
   | 'vault-damaged'
   | 'vault-rolled-back'
   | 'wrong-passphrase'
+  | DeviceCode
+
+/** Codes of what a device, a page, or the person there, did not do. Engines answer with them as they are. */
+export type DeviceCode =
+  | 'counter-behind'
+  | 'denied'
+  | 'device-absent'
+  | 'device-busy'
+  | 'device-gone'
+  | 'device-unavailable'
+  | 'page-closed'
+  | 'pin-locked'
+  | 'pin-missing'
+  | 'pin-wrong'
+  | 'stale-response'
+  | 'unanswered'
+  | 'wrong-device'
+  | 'wrong-origin'
 
 /**
  * Base of every error of this library. `code` is stable and meant for programs; the text is meant for people and may

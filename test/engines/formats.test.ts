@@ -59,7 +59,7 @@ describe('S65: a batch', () => {
     const answers = await commitBatch(items)
     clearInterval(counting)
     expect(turns).toBeGreaterThan(5)
-    expect(answers.flatMap((answer, i) => 'err' in answer ? [[i, answer.err]] : [])).toEqual([[3, expect.stringMatching(/^Backend failed: an identity of format raw/)]])
+    expect(answers.flatMap((answer, i) => 'err' in answer ? [[i, answer.err]] : [])).toEqual([[3, expect.stringMatching(/^Capabilities not available: an identity of format raw/)]])
     const last = answers[199]
     expect(last !== undefined && 'commitment' in last && await verify(externalIdentity, Uint8Array.of(199), last.commitment)).toBe(true)
   })
@@ -111,7 +111,7 @@ describe('S66: format raw', () => {
     for (const purpose of ['data', 'evidence.signs-for'] as const) {
       const message = signable(purpose, framedName, utf8('data'))
       expect(await outcomeOf(raw.commit(message))).toBe('not-available')
-      expect(await raw.commitBatch([utf8('fine'), message])).toEqual([{ commitment: expect.any(Uint8Array) }, { err: expect.any(String), code: 'backend-failed' }])
+      expect(await raw.commitBatch([utf8('fine'), message])).toEqual([{ commitment: expect.any(Uint8Array) }, { err: expect.any(String), code: 'not-available' }])
       // What comes short of one is like any other bytes.
       expect(await raw.commit(message.subarray(0, 10))).toHaveLength(64)
     }

@@ -5,7 +5,7 @@ import type { Adopted, Backend, BackendName, Capabilities, CiphertextRefusal, De
 import type { Host, Wake } from '../../src/core/clock.ts'
 import type { Client } from '../../src/core/client.ts'
 import { externalIdentityOf } from '../../src/core/engine-id.ts'
-import type { EngineRef, ExternalIdentity } from '../../src/core/engine-id.ts'
+import type { EngineID, EngineRef, ExternalIdentity } from '../../src/core/engine-id.ts'
 import type { Engine } from '../../src/core/engine.ts'
 import { Fault, IpseError } from '../../src/core/errors.ts'
 import type { CommitmentProtocol } from '../../src/engines/commitment/messages.ts'
@@ -64,6 +64,8 @@ export class TestBackend implements Backend {
   readonly on: { [O in Operation]?: Hook } = {}
   /** How often each operation was begun. */
   readonly count: Record<Operation, number> = { generate: 0, delete: 0, undelete: 0, adopt: 0, signer: 0, decryptor: 0, sign: 0, decrypt: 0, close: 0 }
+  /** For whom it was asked to do what. */
+  readonly askers: string[] = []
   /** Signers and decryptors that were given out and not closed. */
   open = 0
   /** What a well-behaved caller would not have done. */
@@ -110,7 +112,8 @@ export class TestBackend implements Backend {
     delete this.on[operation]
   }
 
-  generate(options: GenerateOptions, signal: AbortSignal): ExternalIdentity | Promise<ExternalIdentity> {
+  generate(options: GenerateOptions, signal: AbortSignal, asker?: EngineID): ExternalIdentity | Promise<ExternalIdentity> {
+    this.#note('generate', asker)
     return this.#do('generate', signal, () => {
       for (const held of this.#byName.values()) if (held.options.key === options.key) return held.identity
       const identity = externalIdentityOf(`${this.#label}-${++this.#made}`)
@@ -120,7 +123,8 @@ export class TestBackend implements Backend {
     })
   }
 
-  delete({ name }: ExternalIdentity, signal: AbortSignal): void | Undoable | Promise<void | Undoable> {
+  delete({ name }: ExternalIdentity, signal: AbortSignal, asker?: EngineID): void | Undoable | Promise<void | Undoable> {
+    this.#note('delete', asker)
     return this.#do('delete', signal, () => {
       const held = this.#putAway.get(name) ?? this.#held(name)
       this.#byName.delete(name)
@@ -148,14 +152,22 @@ export class TestBackend implements Backend {
   signer({ name }: ExternalIdentity, signal: AbortSignal): Signer | Promise<Signer> {
     return this.#do('signer', signal, () => {
       if (!includes(this.#held(name).options.capabilities, 'Commit')) throw new Fault('not-available', 'cannot commit')
-      return { sign: (data, stop) => this.#do('sign', stop, () => this.#sign(this.#held(name), data)), close: this.#opened() }
+      const sign: Signer['sign'] = (data, stop, asker) => {
+        this.#note('sign', asker)
+        return this.#do('sign', stop, () => this.#sign(this.#held(name), data))
+      }
+      return { sign, close: this.#opened() }
     })
   }
 
   decryptor({ name }: ExternalIdentity, signal: AbortSignal): Decryptor | Promise<Decryptor> {
     return this.#do('decryptor', signal, () => {
       if (!includes(this.#held(name).options.capabilities, 'Decrypt')) throw new Fault('not-available', 'cannot decrypt')
-      return { decrypt: (ciphertext, stop) => this.#do('decrypt', stop, () => this.#decrypt(this.#held(name), ciphertext)), close: this.#opened() }
+      const decrypt: Decryptor['decrypt'] = (ciphertext, stop, asker) => {
+        this.#note('decrypt', asker)
+        return this.#do('decrypt', stop, () => this.#decrypt(this.#held(name), ciphertext))
+      }
+      return { decrypt, close: this.#opened() }
     })
   }
 
@@ -186,6 +198,10 @@ export class TestBackend implements Backend {
     const held = this.#byName.get(name)
     if (held === undefined) throw new Fault('not-found', 'The test backend does not hold this identity')
     return held
+  }
+
+  #note(operation: Operation, asker: EngineID | undefined): void {
+    this.askers.push(`${operation} for ${asker?.name ?? 'nobody'}`)
   }
 
   #opened(): () => void | Promise<void> {

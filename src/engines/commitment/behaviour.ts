@@ -1,15 +1,16 @@
 import type { Backends, Signer } from '../../backends/backend.ts'
 import { reply, task } from '../../core/effect.ts'
+import type { EngineID } from '../../core/engine-id.ts'
 import type { Behaviour, TaskHandlers } from '../../core/engine.ts'
-import { Fault, IpseError } from '../../core/errors.ts'
+import { Fault } from '../../core/errors.ts'
 import type { Refusal } from '../../core/errors.ts'
 import { isPromise } from '../../core/promise.ts'
 import { refuse } from '../../core/protocol.ts'
 import type { ResponseOf } from '../../core/protocol.ts'
 import { always } from '../../core/rule.ts'
 import type { ReplyTo } from '../../core/trigger.ts'
-import { backendFailure } from '../backend-failure.ts'
-import type { Failure } from '../backend-failure.ts'
+import { backendRefusal, refusalOfError } from '../backend-failure.ts'
+import type { BackendCode } from '../backend-failure.ts'
 import type { commitmentConfig } from './config.ts'
 import type { CommitmentEnvironment } from './environment.ts'
 import type { CommitmentProtocol } from './messages.ts'
@@ -28,16 +29,16 @@ export interface Commitment {
 }
 
 /** What came of one item of a batch. */
-type Committed = { readonly commitment: Uint8Array } | Refusal<'backend-failed'>
+type Committed = { readonly commitment: Uint8Array } | Refusal<BackendCode>
 
 export const commitmentTasks: TaskHandlers<Commitment> = {
-  sign({ data, prehashed = false }, { signer }, signal) {
-    const commitment: unknown = prehashed ? signDigest(signer, data, signal) : signer.sign(data, signal)
+  sign({ data, prehashed = false, replyTo }, { signer }, signal) {
+    const commitment: unknown = prehashed ? signDigest(signer, data, signal) : signer.sign(data, signal, replyTo.sender)
     return isPromise(commitment) ? Promise.resolve(commitment).then(checked) : checked(commitment)
   },
 
-  async signBatch({ data }, { signer }, signal) {
-    if (signer.signBatch === undefined) return signEach(signer, data, signal)
+  async signBatch({ data, replyTo }, { signer }, signal) {
+    if (signer.signBatch === undefined) return signEach(signer, data, signal, replyTo.sender)
     const commitments: readonly unknown[] = await signer.signBatch(data, signal)
     if (commitments.length !== data.length) throw new Fault('backend-failed', 'The signer answered with another number of commitments than it was asked for')
     return commitments.map(committed)
@@ -53,13 +54,13 @@ function signDigest(signer: Signer, digest: Uint8Array, signal: AbortSignal): un
 }
 
 /** One after the other, as most devices have it; one that fails leaves the others. */
-async function signEach(signer: Signer, data: readonly Uint8Array[], signal: AbortSignal): Promise<readonly Committed[]> {
+async function signEach(signer: Signer, data: readonly Uint8Array[], signal: AbortSignal, asker: EngineID): Promise<readonly Committed[]> {
   const done: Committed[] = []
   for (const one of data) {
     signal.throwIfAborted()
     try {
       // oxlint-disable-next-line no-await-in-loop -- a device does one thing at a time
-      done.push(committed(await signer.sign(one, signal)))
+      done.push(committed(await signer.sign(one, signal, asker)))
     } catch (error) {
       done.push(uncommitted(error))
     }
@@ -73,16 +74,12 @@ function committed(answer: unknown): Committed {
 }
 
 function uncommitted(error: unknown): Committed {
-  return refuse('backend-failed', error instanceof IpseError ? `Backend failed: ${error.message}` : 'Backend failed')
+  return refusalOfError(error)
 }
 
 function checked(commitment: unknown): Uint8Array {
   if (commitment instanceof Uint8Array) return commitment
   throw new Fault('backend-failed', 'The signer answered with something that is not bytes')
-}
-
-function refusalOf(end: Failure): Refusal<CommitmentProtocol['codes']> {
-  return end.code === 'not-available' ? refuse('not-available', `Capabilities not available: ${end.reason}`) : refuse('backend-failed', backendFailure(end))
 }
 
 export const commitmentBehaviour: Behaviour<Commitment> = {
@@ -101,10 +98,10 @@ export const commitmentBehaviour: Behaviour<Commitment> = {
   },
   outcomes: {
     sign: always(function answer(end) {
-      return reply(end.outcome === 'done' ? { commitment: end.output } : refusalOf(end), { to: end.input.replyTo })
+      return reply(end.outcome === 'done' ? { commitment: end.output } : backendRefusal(end), { to: end.input.replyTo })
     }),
     signBatch: always(function answerBatch(end) {
-      return reply(end.outcome === 'done' ? { commitments: end.output } : refuse('backend-failed', backendFailure(end)), { to: end.input.replyTo })
+      return reply(end.outcome === 'done' ? { commitments: end.output } : backendRefusal(end), { to: end.input.replyTo })
     }),
   },
 }

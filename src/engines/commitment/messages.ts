@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { defineProtocol, exchange } from '../../core/protocol.ts'
 import type { ProtocolOf } from '../../core/protocol.ts'
 import { bytes } from '../../core/schema.ts'
+import { backendCodes } from '../backend-failure.ts'
 
 /** The most bytes that one request may ask to sign, and the most of one item of a batch: 1 MiB. Sign a digest of anything larger. */
 export const COMMITMENT_LIMIT = 1 << 20
@@ -17,7 +18,7 @@ const batch = z.array(bytes(COMMITMENT_LIMIT)).max(BATCH_LIMIT, { error: `more t
 export const commitmentProtocol = defineProtocol({
   id: 'ipse/commitment',
   version: 1,
-  codes: ['backend-failed', 'not-available'],
+  codes: backendCodes,
   requests: {
     /**
      * Signs `data` for purpose `data` in the name of the engine's identity. At most {@link COMMITMENT_LIMIT} bytes. With `prehashed`, the data is
@@ -26,7 +27,7 @@ export const commitmentProtocol = defineProtocol({
     CommitmentRequest: exchange({ data: bytes(COMMITMENT_LIMIT), prehashed: z.boolean().exactOptional() }, { commitment: bytes() }),
     /** Signs each of at most {@link BATCH_LIMIT}, as `CommitmentRequest` does, on all cores where its backend can; answers in the same order. */
     CommitmentBatchRequest: exchange({ data: batch }, {
-      commitments: z.array(z.union([z.strictObject({ commitment: bytes() }), z.strictObject({ err: z.string(), code: z.literal('backend-failed') })])),
+      commitments: z.array(z.union([z.strictObject({ commitment: bytes() }), z.strictObject({ err: z.string(), code: z.enum(backendCodes) })])),
     }),
   },
   tells: {},

@@ -7,7 +7,7 @@ import { refuse } from '../../core/protocol.ts'
 import type { ResponseOf } from '../../core/protocol.ts'
 import { always } from '../../core/rule.ts'
 import type { ReplyTo } from '../../core/trigger.ts'
-import { backendFailure } from '../backend-failure.ts'
+import { backendRefusal } from '../backend-failure.ts'
 import type { decryptionConfig } from './config.ts'
 import type { DecryptionEnvironment } from './environment.ts'
 import type { DecryptionProtocol } from './messages.ts'
@@ -25,8 +25,8 @@ export interface Decryption {
 }
 
 export const decryptionTasks: TaskHandlers<Decryption> = {
-  decrypt({ data }, { decryptor }, signal) {
-    const plaintext: unknown = decryptor.decrypt(data, signal)
+  decrypt({ data, replyTo }, { decryptor }, signal) {
+    const plaintext: unknown = decryptor.decrypt(data, signal, replyTo.sender)
     return isPromise(plaintext) ? Promise.resolve(plaintext).then(checked) : checked(plaintext)
   },
 }
@@ -48,7 +48,7 @@ export const decryptionBehaviour: Behaviour<Decryption> = {
   },
   outcomes: {
     decrypt: always(function answer(end) {
-      if (end.outcome !== 'done') return reply(refuse('backend-failed', backendFailure(end)), { to: end.input.replyTo })
+      if (end.outcome !== 'done') return reply(backendRefusal(end), { to: end.input.replyTo })
       return reply(end.output instanceof Uint8Array ? { data: end.output } : end.output, { to: end.input.replyTo })
     }),
   },

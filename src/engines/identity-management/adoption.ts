@@ -9,7 +9,7 @@ import { refuse } from '../../core/protocol.ts'
 import type { Step } from '../../core/rule.ts'
 import { Table } from '../../core/table.ts'
 import type { Outcome } from '../../core/trigger.ts'
-import { backendFailure } from '../backend-failure.ts'
+import { backendRefusal } from '../backend-failure.ts'
 import { liveIdentity } from './environment.ts'
 import type { Identity, IdentityManagementEnvironment } from './environment.ts'
 import type { Answer, AskedFor, Config, IdentityManagement, IdentityRefusal } from './family.ts'
@@ -66,7 +66,7 @@ const CAPABILITIES: ReadonlySet<Capabilities> = new Set(['Commit', 'Decrypt', 'C
 /** It begins dormant, without grants. */
 export function ownIdentity(end: Outcome<IdentityManagement, 'adopt'>, _config: Config, environment: Environment): Step<IdentityManagement> {
   const { input: { backend, externalIdentity, owner, replyTo } } = end
-  const found = end.outcome === 'done' ? end.output : refuse('backend-failed', backendFailure(end))
+  const found = end.outcome === 'done' ? end.output : backendRefusal(end)
   const verdict = 'err' in found ? found : verdictOnKnown({ backend, externalIdentity }, owner, environment)
   if (verdict !== undefined || 'err' in found) return verdict && reply(verdict, { to: replyTo })
   const { capabilities } = found

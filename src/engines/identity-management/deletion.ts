@@ -8,7 +8,7 @@ import type { TaskHandlers } from '../../core/engine.ts'
 import { refuse } from '../../core/protocol.ts'
 import type { Step } from '../../core/rule.ts'
 import type { Outcome } from '../../core/trigger.ts'
-import { backendFailure } from '../backend-failure.ts'
+import { backendRefusal } from '../backend-failure.ts'
 import { withoutServing } from './engines.ts'
 import { awakeEngines, changed, enginesIn, liveIdentity } from './environment.ts'
 import type { Identity, IdentityManagementEnvironment } from './environment.ts'
@@ -38,11 +38,11 @@ export function deleteIdentityIfExists({ msg, replyTo }: Delete, { backendDeadli
   ]
 }
 
-export const erase: TaskHandlers<IdentityManagement>['delete'] = async ({ backend: name, externalIdentity }, services, signal) => {
+export const erase: TaskHandlers<IdentityManagement>['delete'] = async ({ backend: name, externalIdentity, replyTo }, services, signal) => {
   const backend = findBackend(services, name)
   if (backend === undefined) return refuse('unknown-backend', `Unknown backend: this engine was given no ${describeBackend(name)} backend`)
   try {
-    const answer: unknown = await backend.delete(externalIdentity, signal)
+    const answer: unknown = await backend.delete(externalIdentity, signal, replyTo.sender)
     return isUndoable(answer) ? { undoUntil: answer.undoUntil } : null
   } catch (error) {
     // Erased already: by an earlier attempt that was given up too soon.
@@ -63,7 +63,7 @@ export function forgetIdentity(end: Outcome<IdentityManagement, 'delete'>, { bac
   const { externalIdentity: { name }, replyTo } = end.input
   const identity = environment.identities.get(name)
   const isLast = identity?.deletion?.request === replyTo.id
-  const output = end.outcome === 'done' ? end.output : refuse('backend-failed', backendFailure(end))
+  const output = end.outcome === 'done' ? end.output : backendRefusal(end)
   if (output !== null && 'err' in output) {
     return [reply(output, { to: replyTo }), ...isLast ? [update<Environment>(changed(environment, name, { deletion: null }))] : []]
   }

@@ -8,7 +8,7 @@ import { refuse } from '../../core/protocol.ts'
 import type { Step } from '../../core/rule.ts'
 import { Table } from '../../core/table.ts'
 import type { Outcome } from '../../core/trigger.ts'
-import { backendFailure } from '../backend-failure.ts'
+import { backendRefusal } from '../backend-failure.ts'
 import { handOut, spawnEngines } from './engines.ts'
 import { attemptKey, awakeEngines, liveIdentity } from './environment.ts'
 import type { Attempt, Identity, IdentityManagementEnvironment, Wish } from './environment.ts'
@@ -69,7 +69,7 @@ function isSameWish(a: Wish, b: Wish): boolean {
 
 // ── the backend's part ───────────────────────────────────────────────────────────────────────────────────────────
 
-export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ backend: name, params, capabilities, format, key }, services, signal) => {
+export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ backend: name, params, capabilities, format, key, owner }, services, signal) => {
   const backend = findBackend(services, name)
   if (backend === undefined) return refuse('unknown-backend', `Unknown backend: this engine was given no ${describeBackend(name)} backend`)
   if (!backend.params.includes(params)) return refuse('unknown-params', `Unknown params: this backend generates ${backend.params.join(', ')}`)
@@ -77,7 +77,7 @@ export const generate: TaskHandlers<IdentityManagement>['generate'] = async ({ b
     return refuse('not-available', `Capabilities not available: this backend offers ${backend.capabilities.join(', ')}`)
   }
   if (format === 'raw' && !backend.formats?.includes(format)) return refuse('not-available', 'Capabilities not available: this backend signs nothing raw')
-  const identity: unknown = await backend.generate({ key, params, capabilities, ...format && { format } }, signal)
+  const identity: unknown = await backend.generate({ key, params, capabilities, ...format && { format } }, signal, owner)
   if (!isExternalIdentity(identity)) throw new Fault('backend-failed', 'The backend answered with something that is no external identity')
   const erase = async () => { await backend.delete(identity, new AbortController().signal) }
   let erased: Promise<void> | undefined
@@ -106,7 +106,7 @@ export const discard: TaskHandlers<IdentityManagement>['discard'] = async ({ bac
 export function keepIdentity(end: Outcome<IdentityManagement, 'generate'>, config: Config, environment: Environment): Step<IdentityManagement> {
   const { input, self } = end
   const { backend, capabilities, owner, replyTo } = input
-  const output = end.outcome === 'done' ? end.output : refuse('backend-failed', backendFailure(end))
+  const output = end.outcome === 'done' ? end.output : backendRefusal(end)
   const isKnown = !('err' in output) && (environment.identities.has(output.name) || environment.deleted.has(output.name))
   if (!isAwaited(input, environment)) {
     // Another life began, and its owner asked again: this is not the identity that it hears of.

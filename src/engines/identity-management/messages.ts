@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { defineProtocol, exchange, exchangeBy } from '../../core/protocol.ts'
 import type { ProtocolOf } from '../../core/protocol.ts'
 import { bytes, coded, engineID, engineRef, externalIdentity, sensitive } from '../../core/schema.ts'
+import { backendCodes } from '../backend-failure.ts'
 import { backendName } from '../backend-name.ts'
 import type { CommitmentProtocol } from '../commitment/messages.ts'
 import type { DecryptionProtocol } from '../decryption/messages.ts'
@@ -29,10 +30,7 @@ const decrypt = { decryptionEngine: engineRef<DecryptionProtocol>() }
 export const identityManagementProtocol = defineProtocol({
   id: 'ipse/identity-management',
   version: 1,
-  codes: [
-    'backend-failed', 'engine-gone', 'exists', 'not-available', 'not-found', 'not-granted', 'not-owner', 'request-conflict',
-    'unknown-backend', 'unknown-params',
-  ],
+  codes: [...backendCodes, 'engine-gone', 'exists', 'not-found', 'not-granted', 'not-owner', 'request-conflict', 'unknown-backend', 'unknown-params'],
   requests: {
     /** Makes an identity that the asker owns, and spawns its engines. The same `requestId` of an asker gives the same identity. */
     GenerateIdentityRequest: exchangeBy({ backend, params, capabilities, format, requestId }, 'capabilities', {

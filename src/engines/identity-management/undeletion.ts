@@ -6,7 +6,7 @@ import type { TaskHandlers } from '../../core/engine.ts'
 import { refuse } from '../../core/protocol.ts'
 import type { Step } from '../../core/rule.ts'
 import type { Elapsed, Outcome } from '../../core/trigger.ts'
-import { backendFailure } from '../backend-failure.ts'
+import { backendRefusal } from '../backend-failure.ts'
 import { isNamed, liveIdentity } from './environment.ts'
 import type { IdentityManagementEnvironment } from './environment.ts'
 import type { Answer, AskedFor, Config, IdentityManagement, IdentityRefusal } from './family.ts'
@@ -50,7 +50,7 @@ export const restore: TaskHandlers<IdentityManagement>['undelete'] = async ({ ba
 export function rememberIdentity(end: Outcome<IdentityManagement, 'undelete'>, _config: Config, environment: Environment): Step<IdentityManagement> {
   const { externalIdentity, request, replyTo } = end.input
   const { name } = externalIdentity
-  const refusal = end.outcome === 'done' ? end.output : refuse('backend-failed', backendFailure(end))
+  const refusal = end.outcome === 'done' ? end.output : backendRefusal(end)
   if (refusal !== null) return reply(refusal, { to: replyTo })
   const entry = environment.deleted.get(name)
   if (entry?.request !== request) return reply(liveIdentity(environment, externalIdentity) === undefined ? notDeleted() : {}, { to: replyTo })

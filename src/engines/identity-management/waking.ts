@@ -7,7 +7,7 @@ import { IpseError } from '../../core/errors.ts'
 import { refuse } from '../../core/protocol.ts'
 import type { Step } from '../../core/rule.ts'
 import type { Outcome } from '../../core/trigger.ts'
-import { backendFailure } from '../backend-failure.ts'
+import { backendRefusal } from '../backend-failure.ts'
 import { checkExternalIdentity, verifyCapabilities } from './access.ts'
 import { handOut, spawnEngines } from './engines.ts'
 import { awakeEngines, liveIdentity } from './environment.ts'
@@ -72,7 +72,7 @@ export function spawnAgain(end: Outcome<IdentityManagement, 'wake'>, config: Con
   const refusal = checkExternalIdentity(connecting, config, environment) ?? verifyCapabilities(connecting, config, environment)
   if (refusal !== undefined || identity === undefined) return refusal && answer(replyTo, refusal)
   const awake = awakeEngines(environment, identity)
-  const failure = end.outcome === 'done' ? end.output : refuse('backend-failed', backendFailure(end))
+  const failure = end.outcome === 'done' ? end.output : backendRefusal(end)
   if (awake === undefined && failure !== null) return answer(replyTo, failure)
   const { engines, effects, environment: next } = awake === undefined ? spawnEngines(identity, end.self, config, environment)
     : { engines: awake, effects: [], environment }
