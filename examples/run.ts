@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { createNode, memoryNetwork } from '../src/index.ts'
@@ -21,6 +22,11 @@ const examples: ReadonlyMap<string, () => Promise<Example>> = new Map([
   ['lock-and-unlock', async () => (await import('./lock-and-unlock.ts')).lockAndUnlock],
   ['jws', async () => (await import('./jws.ts')).jws],
   ['viem-account', async () => (await import('./viem-account.ts')).viemAccount],
+  ['webauthn', async () => {
+    const { buildPage } = await import('../scripts/page.ts')
+    await buildPage(join(import.meta.dirname, '..'))
+    return (await import('./webauthn.ts')).webauthn
+  }],
   ['verify-from-python', async () => (await import('./verify-from-python.ts')).verifyFromPython],
 ])
 

@@ -6,10 +6,11 @@ import { z } from 'zod'
 import { Trace } from '../examples/trace.ts'
 import { always, createNode, defineEngine, defineProtocol, exchange, refuse, reply, stop } from '../src/index.ts'
 import type { ProtocolOf } from '../src/index.ts'
+import { Browser, testsOfChromium } from './backends/webauthn/chromium.ts'
 import { testsOfPython } from './python.ts'
 
 const root = join(import.meta.dirname, '..')
-const notExamples = new Set(['context.ts', 'run.ts', 'trace.ts'])
+const notExamples = new Set(['context.ts', 'ipse-hid.ts', 'run.ts', 'trace.ts'])
 const names = readdirSync(join(root, 'examples')).filter(file => !notExamples.has(file)).map(file => file.replace(/\.ts$/, ''))
 
 /** What others show than that an identity is generated. */
@@ -22,14 +23,29 @@ interface Run {
 }
 
 function runExample(...args: readonly string[]): Promise<Run> {
-  return runExampleWith({}, ...args)
+  return runExampleWith({}, args)
 }
 
-function runExampleWith(environment: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<Run> {
+/** `onPage` hears of the address of a page that is to be opened. */
+function runExampleWith(environment: NodeJS.ProcessEnv, args: readonly string[], onPage?: (url: string) => void): Promise<Run> {
   return new Promise(resolve => {
     const child = execFile(process.execPath, [join(root, 'examples/run.ts'), ...args], { env: { ...process.env, ...environment } }, (_error, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }))
+    child.stderr?.on('data', (text: string) => {
+      const [url] = /http:\S+/.exec(text) ?? []
+      if (url !== undefined) onPage?.(url)
+    })
   })
+}
+
+/** Runs an example; where it asks for a person, with one who opens its page and agrees to everything. */
+async function runWithPerson(name: string, ...args: readonly string[]): Promise<Run> {
+  if (name !== 'webauthn') return runExample(name, ...args)
+  await using browser = await Browser.launch()
+  const { stderr, ...ran } = await runExampleWith({}, [name, ...args], async url => {
+    await (await browser.open(url)).plug()
+  })
+  return { ...ran, stderr: stderr.replace(/^Open this page, .+\n.+\n/, '') }
 }
 
 /** A sequence diagram as far as our trace writes them. Throws for a line that is none. */
@@ -77,14 +93,14 @@ function diagramsIn(markdown: string): readonly { readonly title: string; readon
 describe.each(names)('%s', name => {
   const tests = () => {
     test('runs, and shows what passed', async () => {
-      const { code, stdout, stderr } = await runExample(name)
+      const { code, stdout, stderr } = await runWithPerson(name)
       expect(stderr).toBe('')
       expect(code).toBe(0)
       expect(stdout).toContain(SHOWS[name] ?? 'GenerateIdentityRequest')
     })
 
     test('draws', async () => {
-      const { code, stdout, stderr } = await runExample(name, '--mermaid')
+      const { code, stdout, stderr } = await runWithPerson(name, '--mermaid')
       expect(stderr).toBe('')
       expect(code).toBe(0)
       const diagrams = diagramsIn(stdout)
@@ -93,6 +109,7 @@ describe.each(names)('%s', name => {
     })
   }
   if (name === 'verify-from-python') testsOfPython(tests)
+  else if (name === 'webauthn') testsOfChromium(tests)
   else tests()
 })
 
@@ -149,7 +166,7 @@ describe('lifecycle', () => {
 describe('the runner', () => {
   test('says what is missing outside of the project, and how to get it', async () => {
     // No Python starts with such a home.
-    const { code, stdout, stderr } = await runExampleWith({ PYTHONHOME: '/nonexistent' }, 'verify-from-python')
+    const { code, stdout, stderr } = await runExampleWith({ PYTHONHOME: '/nonexistent' }, ['verify-from-python'])
     expect(code).toBe(1)
     expect(stdout).toBe('')
     expect(stderr).toBe('This needs python3 with the module cryptography. On Debian: apt-get install python3-cryptography\n')
