@@ -23,7 +23,7 @@ const programs: readonly Program[] = pages.flatMap(({ path, text }) =>
 /** The program with the package's sources in place of the package, as a file in `folder` has to import them. */
 function fromSource({ text }: Program, folder: string): string {
   const sources = `./${join(relative(folder, root), 'src')}`
-  return text.replace(/from 'ipse(?:\/(?:stores\/)?([a-z]+))?'/g, (_, entry: string | undefined) => `from '${sources}/${entry ?? 'index'}.ts'`)
+  return text.replace(/from 'ipse(?:\/(?:stores\/|backends\/)?([a-z/]+))?'/g, (_, entry = 'index') => `from '${sources}/${String(entry).replaceAll('/', '-')}.ts'`)
 }
 
 interface Ran {
