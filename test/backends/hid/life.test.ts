@@ -111,16 +111,18 @@ describe('what a device goes through', () => {
     await failed
     touching(true)
     await sim.sleep(5_000)
-    expect(states().at(-1)).toBe('absent')
+    expect(states().slice(-2)).toEqual(['gone', 'absent'])
     devices.plug(device)
     expect(verifyCommitment(identity, data, await second)).toBe(true)
   })
 
-  scene('a device that goes while its PIN is asked for ends the request', { pins: never }, async ({ sign, devices, path, sim }) => {
+  scene('a device that goes while its PIN is asked for ends the request', { pins: never }, async ({ sign, devices, path, sim, states }) => {
     const failed = expect(sign()).rejects.toEqual(code('device-gone'))
     await sim.sleep(1_000)
     devices.unplug(path)
     await failed
+    await sim.sleep(1_000)
+    expect(states().slice(-3)).toEqual(['busy', 'gone', 'absent'])
   })
 
   scene('a request waits for a device, and the person is asked for it', {}, async ({ sign, devices, device, path, sim, person }) => {

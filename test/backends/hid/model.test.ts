@@ -65,8 +65,8 @@ class Puppet implements Prompt {
 
 /** Which state may follow which. */
 const NEXT: { readonly [state: string]: readonly string[] } = {
-  absent: ['ready', 'locked', 'absent'], ready: ['busy', 'absent', 'locked', 'ready'], busy: ['touch', 'pin', 'ready', 'absent', 'locked'], touch: ['busy', 'pin'], pin: ['busy', 'touch'],
-  locked: ['ready', 'absent', 'locked'],
+  absent: ['ready', 'locked', 'absent'], ready: ['busy', 'absent', 'locked', 'ready'], busy: ['touch', 'pin', 'gone', 'ready', 'absent', 'locked'], touch: ['busy', 'pin', 'gone'],
+  pin: ['busy', 'touch', 'gone'], gone: ['ready', 'absent', 'locked'], locked: ['ready', 'absent', 'locked'],
 }
 const CODES = new Set(['signed', 'backend-failed', 'denied', 'device-absent', 'device-busy', 'device-gone', 'pin-locked', 'pin-wrong', 'unanswered', 'wrong-device'])
 

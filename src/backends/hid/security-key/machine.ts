@@ -24,6 +24,13 @@ const found = {
 /** Waits until other devices are there than were. */
 const watching = { src: 'change', input: ({ context }: Scene) => ({ known: context.presence, next: null }), ...found } as const
 
+const overWith = { type: 'settle', params: ({ event }: Ended<Turn>): Outcome => event.output.turn === 'over' ? event.output.outcome : FAILED } as const
+const isGone = (outcome: Outcome) => outcome?.code === 'device-gone'
+
+/** Whoever asked is answered, and then it is looked who is there. */
+const answering = [{ type: 'answer', params: ({ context }: Scene) => ({ to: context.current?.to, outcome: context.outcome }) }, 'begin', 'finish'] as const
+const looking = { src: 'presence', input: (scene: Scene) => ({ next: next(scene) }), ...found } as const
+
 /** What the ceremony came to decides which state is next. */
 const turning = {
   input: current,
@@ -31,7 +38,8 @@ const turning = {
     { guard: ({ event }: Ended<Turn>) => event.output.turn === 'touch', target: '#security-key.serving.touch.touching', reenter: true },
     { guard: ({ event }: Ended<Turn>) => event.output.turn === 'pin', target: '#security-key.serving.pin', reenter: true },
     { guard: ({ event }: Ended<Turn>) => event.output.turn === 'working', target: '#security-key.serving.busy.working', reenter: true },
-    { target: '#security-key.serving.busy.settling', actions: { type: 'settle', params: ({ event }: Ended<Turn>) => event.output.turn === 'over' ? event.output.outcome : FAILED } },
+    { guard: ({ event }: Ended<Turn>) => event.output.turn === 'over' && isGone(event.output.outcome), target: '#security-key.serving.gone', actions: overWith },
+    { target: '#security-key.serving.busy.settling', actions: overWith },
   ],
   onError: { target: '#security-key.serving.busy.ending', actions: settled(FAILED) },
 } as const
@@ -102,13 +110,16 @@ const busy = vocabulary.createStateConfig({
     ending: {
       invoke: {
         src: 'end', input: ({ context }) => ({ ceremony: context.current?.ceremony ?? '', reason: context.outcome ?? FAILED }),
-        onDone: { target: 'settling', actions: { type: 'settle', params: ({ event }) => event.output } },
+        onDone: [
+          { guard: ({ event }) => isGone(event.output), target: '#security-key.serving.gone', actions: { type: 'settle', params: ({ event }) => event.output } },
+          { target: 'settling', actions: { type: 'settle', params: ({ event }) => event.output } },
+        ],
         onError: { target: 'settling', actions: settled(FAILED) },
       },
     },
     settling: {
-      entry: [{ type: 'answer', params: ({ context }) => ({ to: context.current?.to, outcome: context.outcome }) }, 'begin', 'finish'],
-      invoke: { src: 'presence', input: scene => ({ next: next(scene) }), ...found },
+      entry: answering,
+      invoke: looking,
     },
   },
 })
@@ -149,7 +160,7 @@ export const securityKeyMachine = vocabulary.createMachine({
       initial: 'busy',
       after: { limit: { target: '.busy.ending', actions: settled(OVERDUE) } },
       on: { cancel: [{ guard: 'isCurrent', target: '.busy.ending', actions: settled(CANCELLED) }, { guard: 'isWaiting', actions: [answered(CANCELLED), remove] }, { actions: 'ignore' }] },
-      states: { busy, touch, pin: { ...observed('pin'), after: impatient, invoke: { src: 'askPin', ...turning } } },
+      states: { busy, touch, gone: { ...observed('gone'), entry: [{ type: 'show', params: 'gone' }, ...answering], invoke: looking }, pin: { ...observed('pin'), after: impatient, invoke: { src: 'askPin', ...turning } } },
     },
     locked: {
       ...observed('locked'),

@@ -5,9 +5,9 @@ import { OUTCOME_CODES } from '../ceremony.ts'
 
 /**
  * `absent`: no device that would do is there. `ready`: one is, and nothing is asked of it. `busy`: it works. `touch`: it waits for a touch. `pin`: a PIN is asked for.
- * `locked`: each device that is there takes no PIN any more.
+ * `locked`: each device that is there takes no PIN any more. `gone`: a device was pulled out in mid-request, until it is known which others are there.
  */
-export const KEY_STATES = ['absent', 'ready', 'busy', 'touch', 'pin', 'locked'] as const
+export const KEY_STATES = ['absent', 'ready', 'busy', 'touch', 'pin', 'locked', 'gone'] as const
 export type KeyState = (typeof KEY_STATES)[number]
 
 const ceremony = z.string().min(1).max(64)
