@@ -9,6 +9,7 @@ import type { Backend, CiphertextRefusal, Decryptor, GenerateOptions, Signer } f
 import { Attempts } from '../credential/attempts.ts'
 import { count } from '../credential/counter.ts'
 import { decryptingIn } from '../credential/enrolled.ts'
+import { Lives, Use } from '../credential/lives.ts'
 import * as offer from '../credential/offer.ts'
 import type { Asked } from '../credential/offer.ts'
 import { identityOf, withoutCredential } from '../credential/record.ts'
@@ -21,7 +22,6 @@ import type { Registered } from './registration.ts'
 import { encryptionKeyOf, schemesOf } from './scheme.ts'
 import { signWith } from './signing.ts'
 import { unwrapHere } from './unlocking.ts'
-import { DeviceDecryptor, DeviceSigner } from './use.ts'
 
 /**
  * Identities whose signing keys FIDO2 devices have, and whose decryption keys only open with one. What is stored is no secret. Each use asks a person, and what a device
@@ -33,6 +33,7 @@ export class HidBackend implements Backend {
   readonly capabilities = offer.capabilities
   readonly #parts: HidParts
   readonly #attempts: Attempts
+  readonly #lives = new Lives()
 
   constructor(parts: HidParts) {
     this.#parts = parts
@@ -64,17 +65,26 @@ export class HidBackend implements Backend {
     }
     /* oxlint-enable no-await-in-loop */
     if (!await records.remove(record.name)) throw notHeld()
+    this.#lives.end(record.name)
   }
 
   async signer(identity: ExternalIdentity): Promise<Signer> {
     const { capabilities } = await this.#parts.records.held(identity)
     if (!includes(capabilities, 'Commit')) throw new Fault('not-available', 'This identity was generated without the capability to commit')
-    return new DeviceSigner((data, signal, asker) => this.#sign(identity, ownBytes(data, 'The data'), signal, asker))
+    const use = new Use(this.#lives.of(identity.name))
+    return {
+      sign: async (data, signal, asker) => this.#sign(identity, ownBytes(data, 'The data'), use.until(signal), asker),
+      close: () => use.close(),
+    }
   }
 
   async decryptor(identity: ExternalIdentity): Promise<Decryptor> {
     encryptionKeyOf(await this.#parts.records.held(identity))
-    return new DeviceDecryptor((ciphertext, signal, asker) => this.#decrypt(identity, ownBytes(ciphertext, 'The ciphertext'), signal, asker))
+    const use = new Use(this.#lives.of(identity.name))
+    return {
+      decrypt: async (ciphertext, signal, asker) => this.#decrypt(identity, ownBytes(ciphertext, 'The ciphertext'), use.until(signal), asker),
+      close: () => use.close(),
+    }
   }
 
   #generate({ key, params, capabilities }: Asked, signal: AbortSignal, asker: EngineID | undefined): Promise<ExternalIdentity> {

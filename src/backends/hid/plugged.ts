@@ -48,7 +48,7 @@ export class Plugged {
       // oxlint-disable-next-line no-await-in-loop -- one look after the other
       const presence = await this.presence(unfit)
       if (!isSame(presence, known)) return presence
-      // oxlint-disable-next-line no-await-in-loop
+      // oxlint-disable-next-line no-await-in-loop -- and a pause between them
       await pause(this.#clock, this.#poll, signal)
     }
   }

@@ -10,6 +10,7 @@ import type { Backend, Capabilities, Decryptor, GenerateOptions, Signer } from '
 import { Attempts } from '../credential/attempts.ts'
 import { enrolledIn, nameOf, removable, withoutDecrypting } from '../credential/enrolled.ts'
 import type { EnrolledCredential } from '../credential/enrolled.ts'
+import { Lives, Use } from '../credential/lives.ts'
 import * as offer from '../credential/offer.ts'
 import { identityOf, MOST_CREDENTIALS } from '../credential/record.ts'
 import type { CredentialRecord } from '../credential/record.ts'
@@ -17,7 +18,6 @@ import { attemptOf, notHeld } from '../credential/records.ts'
 import type { CredentialRecords } from '../credential/records.ts'
 import { Ceremonies } from './ceremonies.ts'
 import type { CeremonySources, Generated, Site } from './ceremonies.ts'
-import { Lives, Use } from './lives.ts'
 
 type Params = CredentialRecord['params']
 

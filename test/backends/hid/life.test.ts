@@ -116,6 +116,19 @@ describe('what a device goes through', () => {
     expect(verifyCommitment(identity, data, await second)).toBe(true)
   })
 
+  for (const how of ['close', 'delete'] as const) {
+    scene(`a touch is awaited no more by a signer that comes to its end: ${how}`, {}, async ({ hid, identity, touching, sim, person }) => {
+      touching(never())
+      const signer = await hid.backend.signer(identity, signal)
+      const signing = expect((async () => signer.sign(data, signal))()).rejects.toEqual(code('backend-failed'))
+      await sim.sleep(1_000)
+      expect(person.asked.some(({ of, signal: over }) => of === 'touch' && !over.aborted)).toBe(true)
+      await (how === 'close' ? signer.close() : hid.backend.delete(identity, signal))
+      await signing
+      await expect((async () => signer.sign(data, signal))()).rejects.toEqual(code('backend-failed'))
+    })
+  }
+
   scene('a device that goes while its PIN is asked for ends the request', { pins: never }, async ({ sign, devices, path, sim, states }) => {
     const failed = expect(sign()).rejects.toEqual(code('device-gone'))
     await sim.sleep(1_000)

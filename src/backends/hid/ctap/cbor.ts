@@ -1,4 +1,5 @@
 import { decode, encode, rfc8949EncodeOptions } from 'cborg'
+import { Fault } from '../../../core/errors.ts'
 import { sameBytes } from '../../../crypto/bytes.ts'
 import { AUTHENTICATOR_CBOR } from '../../../crypto/authenticator-data.ts'
 
@@ -19,34 +20,34 @@ export function mapOf(fields: Readonly<Record<string, unknown>>): ReadonlyMap<st
   return entries.length === 0 ? undefined : new Map(entries)
 }
 
-/** Throws an Error for whatever is not CTAP2 canonical CBOR, whole: other forms of the same value, and kinds that CTAP2 does not know. */
+/** Throws for whatever is not CTAP2 canonical CBOR, whole: other forms of the same value, and kinds that CTAP2 does not know. */
 export function decodeCanonical(bytes: Uint8Array): unknown {
   const value: unknown = decode(bytes, AUTHENTICATOR_CBOR)
   requireCanonical(value, bytes)
   return value
 }
 
-/** Throws an Error unless these bytes are how CTAP2 has this value. */
+/** Throws `backend-failed` unless these bytes are how CTAP2 has this value. */
 export function requireCanonical(value: unknown, bytes: Uint8Array): void {
   requireKinds(value, 0)
-  if (!sameBytes(encodeCanonical(value), bytes)) throw new Error('This CBOR is not in its canonical form')
+  if (!sameBytes(encodeCanonical(value), bytes)) throw new Fault('backend-failed', 'This CBOR is not in its canonical form')
 }
 
 function requireKinds(value: unknown, depth: number): void {
   if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'bigint' || value === null || value instanceof Uint8Array) return
   if (typeof value === 'number') {
-    if (!Number.isInteger(value)) throw new Error('This CBOR has a fraction')
+    if (!Number.isInteger(value)) throw new Fault('backend-failed', 'This CBOR has a fraction')
     return
   }
-  if (depth === DEEPEST) throw new Error(`This CBOR is nested in more than ${DEEPEST} levels`)
+  if (depth === DEEPEST) throw new Fault('backend-failed', `This CBOR is nested in more than ${DEEPEST} levels`)
   if (Array.isArray(value)) {
     for (const item of value) requireKinds(item, depth + 1)
   } else if (value instanceof Map) {
     for (const [key, item] of value) {
-      if (typeof key !== 'string' && !Number.isSafeInteger(key)) throw new Error('This CBOR has a key that is no number and no text')
+      if (typeof key !== 'string' && !Number.isSafeInteger(key)) throw new Fault('backend-failed', 'This CBOR has a key that is no number and no text')
       requireKinds(item, depth + 1)
     }
   } else {
-    throw new TypeError('This CBOR has a kind of value that is not known')
+    throw new Fault('backend-failed', 'This CBOR has a kind of value that is not known')
   }
 }

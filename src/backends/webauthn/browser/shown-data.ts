@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
+import { isPiled, isVisible } from '../../visible.ts'
 
 /** Bytes as a person reads them: all of them, or a digest that can be compared with another. */
 export interface ShownData {
@@ -41,21 +42,16 @@ function linesOf(text: string): string {
   return lines === 1 ? '' : ` in ${lines.toLocaleString('en')} lines`
 }
 
-/** Letters, marks, numbers, punctuation, symbols, plain spaces, tabs and line feeds: no controls, nothing that hides or turns text around. Some letters, marks and symbols are blank. */
-const READABLE = /^[[\p{L}\p{M}\p{N}\p{P}\p{S} \t\n]--[\p{Default_Ignorable_Code_Point}\u2800\ufffc\u{1d159}]]*$/v
-/** So many marks on one letter reach over the lines around it. */
-const PILED = /\p{M}{5}/u
-
 /** Text that somebody else chose, as one line: what is not seen, or changes the order of what is, is written out. */
 export function showName(name: string): string {
-  const hidden = PILED.test(name) ? /[\t\n\p{M}]/u : /[\t\n]/u
-  return Array.from(name, character => READABLE.test(character) && !hidden.test(character) ? character : `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`).join('')
+  const hidden = isPiled(name) ? /\p{M}/u : undefined
+  return Array.from(name, character => isVisible(character) && hidden?.test(character) !== true ? character : `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`).join('')
 }
 
 function readable(data: Uint8Array): string | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data)
-    return READABLE.test(text) && !PILED.test(text) && text.trim() !== '' ? text : undefined
+    return isVisible(text.replaceAll(/[\t\n]/g, '')) && !isPiled(text) && text.trim() !== '' ? text : undefined
   } catch {
     return undefined
   }
